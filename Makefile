@@ -1,0 +1,59 @@
+# Everything a developer does, each in at most a few lines. PYTHON is any Python 3.11 or newer.
+PYTHON ?= python3
+UV := .venv/bin/uv
+RUN := .venv/bin/python
+UV_VERSION := 0.13.9
+export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/shared
+
+.PHONY: run test check format bench build validate lock clean
+.DEFAULT_GOAL := run
+
+run: .venv/local ## start everything on http://127.0.0.1:8787/v1 and run one example prompt
+	@$(RUN) -m local
+
+test: .venv/dev tests/clients/node_modules/.installed build ## all tests
+	$(RUN) -m pytest -n auto $(ARGS)
+
+check: .venv/dev .venv-sam/installed ## format, lint, strict types, import rules, template
+	.venv/bin/ruff format --check . && .venv/bin/ruff check .
+	.venv/bin/mypy && .venv/bin/lint-imports
+	.venv/bin/python -m scripts.limits
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv-sam/bin/sam validate --lint
+
+format: .venv/dev
+	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+bench: .venv/dev ## overhead against calling the upstream directly
+	$(RUN) -m bench
+
+build: .venv-sam/installed ## the deployable package in .aws-sam/build, without Docker
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv-sam/bin/sam build
+
+lock: .venv/uv ## re-resolve every pinned dependency
+	$(UV) lock --upgrade
+	$(UV) pip compile -q --upgrade --generate-hashes --python-version 3.11 scripts/sam.in -o scripts/sam.txt
+	$(MAKE) layers/shared/requirements.txt
+
+layers/shared/requirements.txt: uv.lock .venv/uv
+	$(UV) export -q --frozen --no-dev --no-emit-project --no-annotate -o $@
+
+.venv/uv:
+	@echo "Preparing .venv (once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -m venv .venv && .venv/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION) && touch $@
+
+.venv/local: .venv/uv uv.lock
+	@$(UV) sync -q --frozen --inexact --no-default-groups --group local && touch $@
+
+.venv/dev: .venv/uv uv.lock
+	@$(UV) sync -q --frozen --inexact --group dev && touch $@ .venv/local
+
+.venv-sam/installed: scripts/sam.txt .venv/uv
+	@echo "Preparing .venv-sam (once) ..."
+	@$(UV) venv -q --clear --python $(RUN) .venv-sam && $(UV) pip install -q --python .venv-sam/bin/python -r scripts/sam.txt && touch $@
+
+tests/clients/node_modules/.installed: tests/clients/package-lock.json
+	@cd tests/clients && npm ci --silent --no-audit --no-fund && touch node_modules/.installed
+
+clean:
+	rm -rf .venv .venv-sam .aws-sam .promptside tests/clients/node_modules

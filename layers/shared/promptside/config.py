@@ -1,0 +1,69 @@
+"""Every environment variable of the functions, typed and read once at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from promptside.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the stack tells its functions. Times are seconds."""
+
+    table: str
+    secrets_prefix: str
+    workspace: str = "default"
+    region: str = "us-east-1"
+    allowed_custom_hosts: tuple[str, ...] = ()
+    allow_private_hosts: bool = False
+    log_level: str = "INFO"
+    secret_ttl_seconds: float = 300.0
+    keep_alive_seconds: float = 15.0
+    request_seconds: float = 840.0
+    demo_base_url: str | None = None
+    """Where the demo provider listens; set by the local run only."""
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings. Raises ConfigurationError that names a missing or malformed variable."""
+        env = os.environ if environment is None else environment  # noqa: TID251 - this is the one place that reads it
+        return cls(
+            table=_required(env, "PROMPTSIDE_TABLE"),
+            secrets_prefix=_required(env, "PROMPTSIDE_SECRETS_PREFIX").rstrip("/"),
+            workspace=env.get("PROMPTSIDE_WORKSPACE", "default"),
+            region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
+            allowed_custom_hosts=_list(env.get("PROMPTSIDE_ALLOWED_CUSTOM_HOSTS", "")),
+            allow_private_hosts=env.get("PROMPTSIDE_ALLOW_PRIVATE_HOSTS", "") == "true",
+            log_level=env.get("PROMPTSIDE_LOG_LEVEL", "INFO"),
+            secret_ttl_seconds=_seconds(env, "PROMPTSIDE_SECRET_TTL_SECONDS", 300.0),
+            keep_alive_seconds=_seconds(env, "PROMPTSIDE_KEEP_ALIVE_SECONDS", 15.0),
+            request_seconds=_seconds(env, "PROMPTSIDE_REQUEST_SECONDS", 840.0),
+            demo_base_url=env.get("PROMPTSIDE_DEMO_BASE_URL") or None,
+        )
+
+
+def _required(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name, "")
+    if not value:
+        raise ConfigurationError(f"The environment variable {name} is not set", param=name)
+    return value
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(item.strip().lower() for item in text.split(",") if item.strip())
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, "")
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError as exc:
+        raise ConfigurationError(f"The environment variable {name} must be a number of seconds", param=name) from exc
+    if value <= 0:
+        raise ConfigurationError(f"The environment variable {name} must be above zero", param=name)
+    return value

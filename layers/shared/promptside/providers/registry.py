@@ -1,0 +1,34 @@
+"""Finds a provider by name, importing its module on first use: a cold start pays for one provider, not for all."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from promptside.errors import InvalidRequest
+from promptside.providers.base import Provider
+
+MODULES: dict[str, str] = {
+    "anthropic": "anthropic",
+    "bedrock": "bedrock",
+    "custom": "custom",
+    "openai": "openai",
+}
+"""The name callers use, and the module of this package that exports it as PROVIDER."""
+
+ALIASES: dict[str, str] = {
+    "openai-compatible": "custom",
+    "aws-bedrock": "bedrock",
+}
+"""Other spellings that stored prompts bring along."""
+
+
+def get_provider(name: str) -> Provider:
+    """Return the adapter. Raises InvalidRequest that lists the known names."""
+    known = ALIASES.get(name, name)
+    if known not in MODULES:
+        names = ", ".join(sorted(MODULES))
+        raise InvalidRequest(
+            f"Unknown provider '{name[:64]}': use one of {names}", param="provider", code="unknown_provider"
+        )
+    return cast("Provider", import_module(f"promptside.providers.{MODULES[known]}").PROVIDER)

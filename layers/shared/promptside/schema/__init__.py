@@ -1,0 +1,1 @@
+"""The JSON this product speaks and the records it stores."""

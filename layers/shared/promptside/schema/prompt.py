@@ -1,0 +1,103 @@
+"""Stored prompts, versions and partials, as the rest of the layer sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+JsonObject = dict[str, Any]
+Kind = Literal["chat", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A name with an optional selector, as it stands in a path or a tag: `slug`, `slug@5`, `slug@latest`, `uuid@label`.
+
+    `selector` is None for the published version, else the text after `@`.
+    """
+
+    id: str
+    selector: str | None = None
+
+    def __str__(self) -> str:
+        """Return the form it was written in."""
+        return self.id if self.selector is None else f"{self.id}@{self.selector}"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptVersion:
+    """One immutable version of a prompt.
+
+    `string` is the template: JSON text of a message list for chat, plain text otherwise. `partials` are the references
+    of stored partials that the template names, as written. Times are RFC 3339 in UTC.
+    """
+
+    slug: str
+    prompt_id: str
+    version: int
+    version_id: str
+    kind: Kind
+    string: str
+    raw: bool = False
+    model: str | None = None
+    virtual_key: str | None = None
+    parameters: JsonObject = field(default_factory=dict)
+    tools: list[JsonObject] | None = None
+    functions: list[JsonObject] | None = None
+    tool_choice: Any = None
+    template_metadata: JsonObject = field(default_factory=dict)
+    description: str | None = None
+    partials: tuple[str, ...] = ()
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartialVersion:
+    """One immutable version of a partial."""
+
+    slug: str
+    partial_id: str
+    version: int
+    version_id: str
+    string: str
+    description: str | None = None
+    partials: tuple[str, ...] = ()
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is stored of a caller's key: never the key itself, only its SHA-256 digest."""
+
+    id: str
+    digest: str
+    name: str
+    scopes: frozenset[str]
+    status: Literal["active", "revoked"] = "active"
+    created_at: str = ""
+    expires_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualKey:
+    """A named set of provider credentials: public settings here, secrets in SSM under `secret_name`."""
+
+    slug: str
+    provider: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    secret_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Everything one run needs from the table, read together.
+
+    `partials` maps each reference as written in a template (`slug`, `slug@5`) to its version, transitively.
+    `virtual_keys` holds the stored ones among the slugs that were asked for.
+    """
+
+    api_key: ApiKey | None
+    prompt: PromptVersion
+    partials: Mapping[str, PartialVersion]
+    virtual_keys: Mapping[str, VirtualKey]

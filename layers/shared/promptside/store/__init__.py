@@ -1,0 +1,1 @@
+"""Prompts, API keys and secrets in DynamoDB and SSM Parameter Store."""

@@ -1,0 +1,1 @@
+"""The template language: Mustache over plain data, compiled once per version, never HTML-escaped."""
