@@ -23,6 +23,9 @@ class Settings:
     secret_ttl_seconds: float = 300.0
     keep_alive_seconds: float = 15.0
     request_seconds: float = 840.0
+    connect_seconds: float = 5.0
+    first_byte_seconds: float = 280.0
+    idle_seconds: float = 120.0
     demo_base_url: str | None = None
     """Where the demo provider listens; set by the local run only."""
 
@@ -41,6 +44,9 @@ class Settings:
             secret_ttl_seconds=_seconds(env, "PROMPTSIDE_SECRET_TTL_SECONDS", 300.0),
             keep_alive_seconds=_seconds(env, "PROMPTSIDE_KEEP_ALIVE_SECONDS", 15.0),
             request_seconds=_seconds(env, "PROMPTSIDE_REQUEST_SECONDS", 840.0),
+            connect_seconds=_seconds(env, "PROMPTSIDE_CONNECT_SECONDS", 5.0),
+            first_byte_seconds=_seconds(env, "PROMPTSIDE_FIRST_BYTE_SECONDS", 280.0),
+            idle_seconds=_seconds(env, "PROMPTSIDE_IDLE_SECONDS", 120.0),
             demo_base_url=env.get("PROMPTSIDE_DEMO_BASE_URL") or None,
         )
 

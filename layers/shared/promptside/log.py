@@ -21,7 +21,7 @@ def log_event(event: str, **fields: object) -> None:
 
 
 def log_failure(event: str, error: BaseException, **fields: object) -> None:
-    """Write one error line that names where our own code failed, without the exception's text: it may quote a prompt."""
+    """Write one error line that names where our code failed, without the exception's text: it may quote a prompt."""
     frames = []
     trace = error.__traceback__
     while trace is not None:

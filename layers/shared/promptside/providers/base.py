@@ -157,7 +157,9 @@ class Field:
 
     It may stand in the SSM secret, in a virtual key, in a request header or (local runs) in the environment variables
     that the provider's own SDK reads, the first that is set. `pattern` must match the whole value: everything that
-    becomes part of a host name or path has one. `aliases` are other spellings that virtual keys use.
+    becomes part of a host name or path has one. `aliases` are other spellings that virtual keys use. `host` marks a
+    field that decides which host is called: a caller may set it only together with credentials of their own, so that a
+    stored secret never goes to a host that a caller chose.
     """
 
     name: str
@@ -168,6 +170,7 @@ class Field:
     header: str | None = None
     pattern: str | None = None
     aliases: tuple[str, ...] = ()
+    host: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ CUSTOM_HOST = Field(
     "Another base URL for this provider; only hosts that the stack allows are used",
     header="x-portkey-custom-host",
     aliases=("customHost", "base_url"),
+    host=True,
 )
 
 

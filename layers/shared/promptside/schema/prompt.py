@@ -78,6 +78,10 @@ class ApiKey:
     created_at: str = ""
     expires_at: str | None = None
 
+    def allows(self, scope: str) -> bool:
+        """Tell whether the key carries `scope`, itself or through `*` or `<area>.*`."""
+        return bool(self.scopes & {scope, "*", scope.partition(".")[0] + ".*"})
+
 
 @dataclass(frozen=True, slots=True)
 class VirtualKey:

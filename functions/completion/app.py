@@ -1,0 +1,64 @@
+"""Completions and render behind a buffered front door (FastAPI behind Mangum), and as a direct invoke."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from mangum import Mangum
+
+from promptside.api.http import HttpRequest, HttpResponse
+from promptside.api.routes import handle, invoke
+from promptside.config import Settings
+from promptside.wiring import build_services
+
+MARGIN_SECONDS = 1.0
+"""What is kept of the function's time to tell the caller that it is over."""
+
+services = build_services(Settings.from_env())
+app = FastAPI(title="promptside completions", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+http_handler = Mangum(app, lifespan="off")
+
+
+@app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
+async def run(request: Request) -> Response:
+    """Hand every route to the layer, which owns the contract and its error bodies."""
+    context = request.scope.get("aws.context")
+    incoming = HttpRequest(
+        method=request.method,
+        path=request.scope.get("raw_path", request.url.path.encode()).decode("latin-1").partition("?")[0],
+        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers.raw},
+        query=dict(request.query_params),
+        body=await request.body(),
+    )
+    answer = handle(services, incoming, deadline=_deadline(context))
+    return Response(_whole(answer), status_code=answer.status, headers=dict(answer.headers))
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer an API Gateway or Function URL event, or a direct invoke with the completion itself as result."""
+    if "requestContext" in event:
+        result: dict[str, Any] = http_handler(event, context)
+        return result
+    answer = invoke(services, {**event, "stream": False}, deadline=_deadline(context))
+    completion: dict[str, Any] = json.loads(_whole(answer))
+    return completion
+
+
+def _deadline(context: Any) -> float | None:
+    if context is None:
+        return None
+    remaining: float = context.get_remaining_time_in_millis() / 1000
+    return time.monotonic() + max(remaining - MARGIN_SECONDS, 0.1)
+
+
+def _whole(answer: HttpResponse) -> bytes:
+    """Return the body in one piece: this front door cannot stream, so a streamed answer arrives at its end."""
+    if isinstance(answer.body, bytes):
+        return answer.body
+    try:
+        return b"".join(answer.body)
+    finally:
+        answer.body.close()

@@ -1,0 +1,87 @@
+"""The routes that run prompts, for every front door. Nothing raised inside ever leaves as anything but an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from promptside.api.completions import answer_completion, answer_render
+from promptside.api.http import HttpRequest, HttpResponse
+from promptside.api.paths import path_segments
+from promptside.api.responses import error_response, json_response, trace_id_of
+from promptside.api.runs import parse_reference, parse_run
+from promptside.errors import InternalError, JsonObject, MethodNotAllowed, NotFound, PromptsideError
+from promptside.log import log_event, log_failure
+from promptside.schema.prompt import Reference
+from promptside.service import Services
+
+_ACTIONS = ("completions", "render")
+_READS = frozenset({"GET", "HEAD"})
+
+
+def owns(method: str, path: str) -> bool:
+    """Tell whether `handle` answers this route; everything else belongs to prompt management."""
+    segments = path_segments(path)
+    return (segments == ("healthz",) and method in _READS) or _is_run(segments)
+
+
+def handle(
+    services: Services, request: HttpRequest, *, deadline: float | None = None, trusted: bool = False
+) -> HttpResponse:
+    """Answer one request. `deadline` is on `time.monotonic()`; `trusted` callers were let in by IAM."""
+    return answered(
+        request, lambda trace_id: _dispatch(services, request, trace_id, deadline=deadline, trusted=trusted)
+    )
+
+
+def invoke(services: Services, event: JsonObject, *, deadline: float | None = None) -> HttpResponse:
+    """Answer a direct invoke, which IAM has authorised: the body of a completion with its `prompt_id` inside.
+
+    `{"prompt_id": "welcome@3", "variables": {...}, "stream": false, "headers"?: {...}, ...parameters}`
+    """
+    headers = event.get("headers")
+    named = {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
+    request = HttpRequest("POST", "/", headers=named)
+
+    def run(trace_id: str) -> HttpResponse:
+        prompt_id = event.get("prompt_id")
+        if not isinstance(prompt_id, str) or not prompt_id:
+            raise NotFound("Name the prompt to run in 'prompt_id'", param="prompt_id", code="prompt_not_found")
+        body = {name: value for name, value in event.items() if name != "headers"}
+        run_request = parse_run(request, parse_reference(prompt_id), trace_id=trace_id, trusted=True, body=body)
+        return answer_completion(services, run_request, deadline)
+
+    return answered(request, run)
+
+
+def answered(request: HttpRequest, produce: Callable[[str], HttpResponse]) -> HttpResponse:
+    """Return what `produce` answers to the trace id, or the common error body for whatever it raises."""
+    trace_id = trace_id_of(request.headers)
+    try:
+        return produce(trace_id)
+    except PromptsideError as error:
+        log_event("request_refused", trace_id=trace_id, status=error.status, code=error.code, provider=error.provider)
+        return error_response(error, trace_id)
+    except Exception as error:  # the edge: a crash of ours must still be a readable answer
+        log_failure("request_crashed", error, trace_id=trace_id)
+        return error_response(InternalError(), trace_id)
+
+
+def _dispatch(
+    services: Services, request: HttpRequest, trace_id: str, *, deadline: float | None, trusted: bool
+) -> HttpResponse:
+    segments = path_segments(request.path)
+    if segments == ("healthz",) and request.method in _READS:
+        return json_response({"status": "ok"}, trace_id)
+    if not _is_run(segments):
+        raise NotFound(f"No such route: {request.method} {request.path[:200]}", code="route_not_found")
+    if request.method != "POST":
+        raise MethodNotAllowed(f"Use POST for {segments[2]}")
+    reference: Reference = parse_reference(segments[1])
+    run_request = parse_run(request, reference, trace_id=trace_id, trusted=trusted)
+    if segments[2] == "render":
+        return answer_render(services, run_request)
+    return answer_completion(services, run_request, deadline)
+
+
+def _is_run(segments: tuple[str, ...]) -> bool:
+    return len(segments) == 3 and segments[0] == "prompts" and segments[1] != "partials" and segments[2] in _ACTIONS

@@ -1,0 +1,148 @@
+"""A streamed run: provider events in, OpenAI chunks out, and never a clean end for a stream that was cut."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Literal
+
+from promptside.answers import decode_answer
+from promptside.errors import DeadlineExceeded, PromptsideError, ProviderTimeout, RequestTimeout
+from promptside.providers.base import Provider, ProviderCall, StreamMapper
+from promptside.providers.replay import completion_as_chunks
+from promptside.providers.strictness import strip_extras
+from promptside.schema.chat import Chunk, Usage
+from promptside.transport.base import Limits, ProviderStream
+
+Outcome = Literal["completed", "client_left"] | str
+"""How a stream ended: `completed`, `client_left`, or the code of the error that ended it."""
+
+
+class ChunkStream:
+    """The chunks of one run, in the lists in which they arrived; an empty list is a tick without news.
+
+    Iterate once. What is raised while iterating is a PromptsideError that came after the first chunk. Always close it:
+    that closes the connection to the provider, and tells `on_end` how the run ended, exactly once.
+    """
+
+    def __init__(
+        self,
+        upstream: ProviderStream,
+        provider: Provider,
+        call: ProviderCall,
+        *,
+        limits: Limits,
+        strict_openai: bool,
+        on_end: Callable[[ChunkStream], None],
+    ) -> None:
+        self.usage: Usage | None = None
+        self.finish_reason: str | None = None
+        self.outcome: Outcome = "client_left"
+        self._upstream = upstream
+        self._provider = provider
+        self._call = call
+        self._limits = limits
+        self._strict_openai = strict_openai
+        self._on_end = on_end
+        self._source = self._run()
+        self._held: list[Chunk] = []
+        self._closed = False
+
+    def hold(self, *, seconds: float, timeout_seconds: float | None) -> None:
+        """Wait for the first chunk, so that an error before it can still have an HTTP status.
+
+        After `seconds` of waiting it gives up holding: the caller's connection needs a sign of life. `timeout_seconds`
+        is the caller's own limit on this wait. Raises PromptsideError, with everything closed.
+        """
+        started = time.monotonic()
+        try:
+            for chunks in self._source:
+                self._held = chunks
+                waited = time.monotonic() - started
+                if chunks or (timeout_seconds is None and waited >= seconds):
+                    return
+                if timeout_seconds is not None and waited >= timeout_seconds:
+                    raise request_timeout(timeout_seconds, self._provider.name)
+        except PromptsideError as error:
+            self.outcome = error.code or error.type
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[list[Chunk]]:
+        """Yield the lists of chunks in order."""
+        yield self._held
+        try:
+            yield from self._source
+        except PromptsideError as error:
+            self.outcome = error.code or error.type
+            raise
+
+    def close(self) -> None:
+        """Stop reading and close the connection; harmless when called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._source.close()
+        self._upstream.close()
+        self._on_end(self)
+
+    def _run(self) -> Generator[list[Chunk], None, None]:
+        if self._answers_json():
+            yield self._finish_whole()
+            return
+        mapper = self._provider.stream_mapper(self._call)
+        try:
+            yield from self._map(mapper)
+            yield self._dress(mapper.finish())
+            self.outcome = "completed"
+        except ProviderTimeout as error:
+            if time.monotonic() >= self._limits.deadline:
+                raise DeadlineExceeded(
+                    "The function's time is over before the provider's answer was complete",
+                    provider=self._provider.name,
+                ) from error
+            raise
+        finally:
+            self.usage, self.finish_reason = mapper.usage, mapper.finish_reason
+
+    def _map(self, mapper: StreamMapper) -> Iterator[list[Chunk]]:
+        for events in self._upstream.batches():
+            chunks: list[Chunk] = []
+            try:
+                for event in events:
+                    chunks += mapper.feed(event)
+            except PromptsideError:
+                # What came before the error in the same network read is the caller's all the same.
+                if chunks:
+                    yield self._dress(chunks)
+                raise
+            yield self._dress(chunks)
+
+    def _answers_json(self) -> bool:
+        """Tell whether the host ignored `stream: true`; events under a wrong content type are still believed."""
+        content_type = self._upstream.headers.get("content-type", "")
+        return content_type.startswith(("application/json", "text/html"))
+
+    def _finish_whole(self) -> list[Chunk]:
+        answer = decode_answer(self._upstream.read(), self._provider.name)
+        completion = self._provider.parse_response(answer, self._call)
+        self.usage = completion.get("usage")
+        self.finish_reason = completion["choices"][0].get("finish_reason") if completion["choices"] else None
+        self.outcome = "completed"
+        return self._dress(completion_as_chunks(completion, self._call))
+
+    def _dress(self, chunks: list[Chunk]) -> list[Chunk]:
+        if self._strict_openai:
+            return [strip_extras(chunk) for chunk in chunks]
+        for chunk in chunks:
+            chunk["provider"] = self._provider.name
+        return chunks
+
+
+def request_timeout(timeout_seconds: float, provider: str) -> RequestTimeout:
+    """Return the 408 for the caller's own limit."""
+    return RequestTimeout(
+        f"{provider} did not answer within the request_timeout of {round(timeout_seconds * 1000)} ms",
+        param="x-portkey-request-timeout",
+        provider=provider,
+    )

@@ -1,0 +1,223 @@
+"""Chooses the provider of a run and finds its credentials.
+
+Two rules protect secrets: credentials come either from the caller or from the store, never mixed; and a field that
+decides the host is taken from the caller only together with credentials of the caller's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from promptside.config import Settings
+from promptside.errors import ConfigurationError, InvalidRequest
+from promptside.providers.base import Credentials, Provider
+from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials, public_settings
+from promptside.providers.registry import ALIASES, MODULES, get_provider
+from promptside.schema.prompt import VirtualKey
+from promptside.schema.request import RunRequest
+from promptside.store.base import SecretStore
+
+DEMO = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a run goes. `secret` names the stored secret behind the credentials, if any: it may be re-read.
+
+    `guarded` says that the host was not set by the stack's operator, so it must be public. `model` may differ from what
+    was asked for: `@slug/model` loses its prefix, and the demo provider has one model.
+    """
+
+    provider: Provider
+    credentials: Credentials
+    settings: Mapping[str, str]
+    model: str
+    secret: str | None = None
+    guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    provider: str
+    secret: str
+    settings: Mapping[str, str]
+    model: str
+
+
+def choose_target(
+    request: RunRequest,
+    *,
+    model: str,
+    stored_slug: str | None,
+    virtual_keys: Mapping[str, VirtualKey],
+    secrets: SecretStore,
+    settings: Settings,
+) -> Target:
+    """Return the target: the request's provider or virtual key, else one in the model's name, else the stored one."""
+    choice = _choose(request, model=model, stored_slug=stored_slug, virtual_keys=virtual_keys)
+    provider = get_provider(choice.provider)
+    sent = _sent_fields(provider, request)
+    if _brings_credentials(provider, request, sent):
+        return _callers_target(provider, sent, choice.model, settings)
+    return _stored_target(provider, choice, sent, secrets=secrets, settings=settings)
+
+
+def refreshed(target: Target, secrets: SecretStore) -> Target | None:
+    """Return the target with its secret read anew after the provider refused it, or None if nothing changed."""
+    if target.secret is None:
+        return None
+    fields = secrets.find(target.secret, refresh=True)
+    if fields is None:
+        return None
+    credentials = check_credentials(target.provider, {**target.settings, **fields}, from_caller=False)
+    return None if dict(credentials) == dict(target.credentials) else replace(target, credentials=credentials)
+
+
+def requested_slugs(request: RunRequest) -> tuple[str, ...]:
+    """Return the virtual keys that the request itself names."""
+    model = request.overrides.get("model")
+    slugs = [
+        request.provider[1:] if request.provider is not None and request.provider.startswith("@") else None,
+        request.virtual_key,
+        _split_model(model)[0] if isinstance(model, str) else None,
+    ]
+    return tuple(slug for slug in slugs if slug)
+
+
+def _choose(
+    request: RunRequest, *, model: str, stored_slug: str | None, virtual_keys: Mapping[str, VirtualKey]
+) -> _Choice:
+    model_slug, bare_model = _split_model(model)
+    if request.provider is not None and not request.provider.startswith("@"):
+        return _provider_choice(request.provider, bare_model)
+    slug = (request.provider[1:] if request.provider is not None else None) or request.virtual_key or model_slug
+    slug = slug or stored_slug
+    if not slug:
+        raise InvalidRequest(
+            "No provider: store a virtual_key with the prompt or send x-portkey-provider", param="provider"
+        )
+    stored = virtual_keys.get(slug)
+    if stored is not None:
+        secret = stored.secret_name or f"virtual-keys/{slug}"
+        return _Choice(stored.provider, secret, stored.settings, bare_model)
+    if slug in MODULES or slug in ALIASES:
+        return _provider_choice(slug, bare_model)
+    raise InvalidRequest(
+        f"Unknown virtual key '{slug[:64]}': create it, or use a provider's name",
+        param="virtual_key",
+        code="unknown_virtual_key",
+    )
+
+
+def _provider_choice(name: str, model: str) -> _Choice:
+    known = ALIASES.get(name, name)
+    return _Choice(known, f"providers/{known}", {}, model)
+
+
+def _split_model(model: str) -> tuple[str | None, str]:
+    if model.startswith("@") and "/" in model:
+        slug, _, bare = model[1:].partition("/")
+        return slug, bare
+    return None, model
+
+
+def _sent_fields(provider: Provider, request: RunRequest) -> dict[str, str]:
+    sent: dict[str, str] = {}
+    for field in all_fields(provider):
+        value = request.provider_headers.get(field.header) if field.header else None
+        if value:
+            sent[field.name] = value
+    return sent
+
+
+def _brings_credentials(provider: Provider, request: RunRequest, sent: dict[str, str]) -> bool:
+    """Tell whether the caller speaks for themselves, adding their `Authorization` to `sent` if they do."""
+    names_provider = request.provider is not None and not request.provider.startswith("@")
+    if not names_provider:
+        return False
+    if request.provider_key is not None:
+        sent.setdefault("api_key", request.provider_key)
+    own = any(field.secret and field.name in sent for field in all_fields(provider))
+    return own or CUSTOM_HOST.name in sent
+
+
+def _callers_target(provider: Provider, sent: Mapping[str, str], model: str, settings: Settings) -> Target:
+    credentials = check_credentials(provider, _with_region(provider, sent, settings), from_caller=True)
+    guarded = CUSTOM_HOST.name in credentials
+    if guarded:
+        check_custom_host(credentials[CUSTOM_HOST.name], settings)
+    return Target(provider, credentials, public_settings(provider, credentials), model, guarded=guarded)
+
+
+def _stored_target(
+    provider: Provider, choice: _Choice, sent: Mapping[str, str], *, secrets: SecretStore, settings: Settings
+) -> Target:
+    for field in all_fields(provider):
+        if field.host and field.name in sent:
+            raise InvalidRequest(
+                f"'{field.header}' needs credentials of your own: name the provider with x-portkey-provider and send "
+                "its key as Authorization. Stored credentials only go to the stored host",
+                param=field.header,
+                code="custom_host_refused",
+            )
+    stored = secrets.find(choice.secret)
+    if stored is None and settings.demo_base_url is not None:
+        return _demo_target(settings.demo_base_url)
+    if stored is None and any(field.required for field in all_fields(provider)):
+        raise ConfigurationError(
+            f"No credentials for {provider.name}: store them in the SecureString '{secrets.path(choice.secret)}'",
+            param="virtual_key",
+            code="provider_credentials_missing",
+        )
+    values = _with_region(provider, {**choice.settings, **(stored or {}), **sent}, settings)
+    credentials = check_credentials(provider, values, from_caller=False)
+    guarded = CUSTOM_HOST.name in choice.settings
+    if guarded:
+        check_custom_host(credentials[CUSTOM_HOST.name], settings)
+    return Target(
+        provider,
+        credentials,
+        public_settings(provider, credentials),
+        choice.model,
+        secret=choice.secret if stored is not None else None,
+        guarded=guarded,
+    )
+
+
+def _demo_target(base_url: str) -> Target:
+    """Stand in, named as such, for a provider without a key: local runs only."""
+    provider = cast("Provider", replace(cast("Any", get_provider("custom")), name=DEMO))
+    credentials = Credentials({CUSTOM_HOST.name: base_url})
+    return Target(provider, credentials, public_settings(provider, credentials), DEMO)
+
+
+def _with_region(provider: Provider, values: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """Fill in the stack's own region where the provider needs one and nobody said."""
+    if any(field.name == "aws_region" for field in provider.fields):
+        return {"aws_region": settings.region, **values}
+    return dict(values)
+
+
+def check_custom_host(url: str, settings: Settings) -> None:
+    """Refuse a host that the stack does not allow. Raises InvalidRequest."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError as exc:
+        raise _refused("is not a URL") from exc
+    if parts.scheme not in {"http", "https"} or not host or parts.username is not None or parts.fragment or parts.query:
+        raise _refused("must be an http(s) URL without user, query or fragment")
+    if parts.scheme == "http" and not settings.allow_private_hosts:
+        raise _refused("must use https")
+    names = {host, f"{host}:{port}"} if port is not None else {host}
+    for allowed in settings.allowed_custom_hosts:
+        if allowed == "*" or allowed in names or (allowed.startswith("*.") and host.endswith(allowed[1:])):
+            return
+    raise _refused("is not among the custom hosts that this stack allows (parameter AllowedCustomHosts)")
+
+
+def _refused(problem: str) -> InvalidRequest:
+    return InvalidRequest(f"The custom host {problem}", param="custom_host", code="custom_host_refused")
