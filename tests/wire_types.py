@@ -1,0 +1,86 @@
+"""Validates what we build and what we answer with the types of the vendors' own SDKs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from openai.types import Completion
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat.completion_create_params import (
+    CompletionCreateParamsNonStreaming as ChatParams,
+)
+from openai.types.chat.completion_create_params import (
+    CompletionCreateParamsStreaming as ChatStreamParams,
+)
+from openai.types.completion_create_params import (
+    CompletionCreateParamsNonStreaming as TextParams,
+)
+from openai.types.completion_create_params import (
+    CompletionCreateParamsStreaming as TextStreamParams,
+)
+from openai.types.responses.response_create_params import (
+    ResponseCreateParamsNonStreaming as ResponsesParams,
+)
+from openai.types.responses.response_create_params import (
+    ResponseCreateParamsStreaming as ResponsesStreamParams,
+)
+from pydantic import BaseModel, TypeAdapter
+
+from promptside.providers.base import ProviderCall, ProviderRequest
+
+Json = dict[str, Any]
+
+
+def check_answer(answer: Json, call: ProviderCall) -> None:
+    """Validate a normalised completion strictly with openai's types."""
+    _strict(ChatCompletion if call.kind == "chat" else Completion, answer)
+
+
+def check_chunk(chunk: Json, call: ProviderCall) -> None:
+    """Validate a normalised chunk strictly with openai's types; text chunks have the type of text completions."""
+    _strict(ChatCompletionChunk if call.kind == "chat" else Completion, _with_text_finish(chunk, call))
+
+
+def check_request(provider: str, request: ProviderRequest, body: Json) -> None:
+    """Validate a request body with the vendor's own parameter types, if it has any."""
+    validator = VALIDATORS.get(provider)
+    if validator is not None:
+        validator(request, body)
+
+
+def _strict(model: type[BaseModel], value: Json) -> None:
+    # Extras of a provider stay where they stood, and Groq's tiers are not in OpenAI's list.
+    model.model_validate({key: item for key, item in value.items() if key != "service_tier"}, strict=True)
+
+
+def _with_text_finish(chunk: Json, call: ProviderCall) -> Json:
+    # openai's type of a text completion has no null finish reason, although its stream sends one until the end.
+    if call.kind == "chat":
+        return chunk
+    choices = [{**choice, "finish_reason": choice["finish_reason"] or "stop"} for choice in chunk["choices"]]
+    return {**chunk, "choices": choices}
+
+
+def _openai(request: ProviderRequest, body: Json) -> None:
+    path = request.url.partition("?")[0]
+    streamed = body.get("stream") is True
+    if path.endswith("/responses"):
+        kind: Any = ResponsesStreamParams if streamed else ResponsesParams
+    elif path.endswith("/chat/completions"):
+        kind = ChatStreamParams if streamed else ChatParams
+    else:
+        kind = TextStreamParams if streamed else TextParams
+    _typed(kind, body)
+
+
+def _typed(kind: Any, body: Json) -> None:
+    # The SDK's TypedDicts name Iterable for lists, which pydantic only checks while they are read.
+    validated = TypeAdapter(kind).validate_python(body)
+    for value in validated.values():
+        if hasattr(value, "__iter__") and not isinstance(value, str | list | dict | tuple):
+            list(value)
+
+
+VALIDATORS: dict[str, Callable[[ProviderRequest, Json], None]] = {"openai": _openai, "custom": _openai}
+"""How to validate a request, by provider; a provider without types of its own is not listed."""
