@@ -53,7 +53,8 @@ layers/shared/requirements.txt: uv.lock .venv/uv
 	@$(UV) venv -q --clear --python $(RUN) .venv-sam && $(UV) pip install -q --python .venv-sam/bin/python -r scripts/sam.txt && touch $@
 
 tests/clients/node_modules/.installed: tests/clients/package-lock.json
-	@cd tests/clients && npm ci --silent --no-audit --no-fund && touch node_modules/.installed
+	@if command -v npm > /dev/null; then cd tests/clients && npm ci --silent --no-audit --no-fund && touch node_modules/.installed; \
+	else echo "No npm here: the tests with the Node SDKs will be skipped"; fi
 
 clean:
 	rm -rf .venv .venv-sam .aws-sam .promptside tests/clients/node_modules
