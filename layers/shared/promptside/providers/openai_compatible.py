@@ -25,6 +25,9 @@ from promptside.providers.error_bodies import provider_error
 from promptside.providers.openai_answers import parse_answer
 from promptside.providers.openai_endpoints import bearer, join_url
 from promptside.providers.openai_messages import build_messages, build_tools
+from promptside.providers.openai_responses import ResponsesRules, build_responses_body
+from promptside.providers.openai_responses_answer import parse_response_object
+from promptside.providers.openai_responses_stream import ResponsesStreamMapper
 from promptside.providers.openai_rules import AnswerRules, MessageRules, RewriteBody, ToolRules
 from promptside.providers.openai_stream import OpenAIStreamMapper
 from promptside.providers.parameters import ParameterTable
@@ -35,7 +38,13 @@ Sign = Callable[[Mapping[str, str]], Signing | None]
 BuildUrl = Callable[[str, str, ProviderCall], str]
 UsageRequest = Literal["always", "when_asked", "never"]
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+Wire = Literal["chat", "responses"]
+ChooseWire = Callable[[ProviderCall], Wire]
+
+
+def always_chat(_: ProviderCall) -> Wire:
+    """Return the wire of a host that has no other."""
+    return "chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,8 @@ class OpenAICompatible:
     text endpoint. `ask_usage` says when `stream_options.include_usage` is sent: a host that refuses it never gets it.
     `authorize` returns the headers that carry the credentials, `sign` a token to fetch instead, `header_fields` maps
     further fields to headers. `build_url` takes base URL, path and call, where joining is not enough. `rewrite` has the
-    last word on the body.
+    last word on the body of the chat and text wire. `choose_wire` says which chat calls go through the Responses wire,
+    and `responses` how.
     """
 
     name: str
@@ -63,14 +73,16 @@ class OpenAICompatible:
     ask_usage: UsageRequest = "always"
     authorize: Authorize = bearer
     sign: Sign | None = None
-    header_fields: Mapping[str, str] = _NO_HEADERS
+    header_fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     build_url: BuildUrl | None = None
     rewrite: RewriteBody | None = None
+    choose_wire: ChooseWire = always_chat
+    responses: ResponsesRules = field(default_factory=ResponsesRules)
 
     def build_request(self, call: ProviderCall, credentials: Mapping[str, str]) -> ProviderRequest:
         """Build the request; see Provider."""
         url = self._url(call, credentials)
-        body, dropped = self.build_body(call)
+        body, dropped = self._build_body(call)
         return ProviderRequest(
             url=url,
             body=json.dumps(body, separators=(",", ":")).encode(),
@@ -79,8 +91,28 @@ class OpenAICompatible:
             dropped=tuple(dropped),
         )
 
-    def build_body(self, call: ProviderCall) -> tuple[JsonObject, list[str]]:
-        """Return the body and the names of the parameters that were left out."""
+    def parse_response(self, body: JsonObject, call: ProviderCall) -> Completion:
+        """Normalise a whole answer; see Provider."""
+        if self._wire(call) == "responses":
+            return parse_response_object(body, call, self.name, enrich=self.responses.answer)
+        return parse_answer(body, call, self.answers, self.name)
+
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> PromptsideError:
+        """Translate an error answer; see Provider."""
+        return provider_error(self.name, status, headers, body)
+
+    def stream_mapper(self, call: ProviderCall) -> StreamMapper:
+        """Return the mapper for one stream; see Provider."""
+        if self._wire(call) == "responses":
+            return ResponsesStreamMapper(call, self.name)
+        return OpenAIStreamMapper(call, self.answers, self.name)
+
+    def _wire(self, call: ProviderCall) -> Wire:
+        return self.choose_wire(call) if call.kind == "chat" else "chat"
+
+    def _build_body(self, call: ProviderCall) -> tuple[JsonObject, list[str]]:
+        if self._wire(call) == "responses":
+            return build_responses_body(call, self.responses, self.name)
         table = self.parameters if call.kind == "chat" or self.text_parameters is None else self.text_parameters
         given = {name: value for name, value in call.parameters.items() if value is not None}
         stream_options = given.pop("stream_options", None)
@@ -95,20 +127,9 @@ class OpenAICompatible:
             body = self.rewrite(body, call, dropped)
         return body, dropped
 
-    def parse_response(self, body: JsonObject, call: ProviderCall) -> Completion:
-        """Normalise a whole answer; see Provider."""
-        return parse_answer(body, call, self.answers, self.name)
-
-    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> PromptsideError:
-        """Translate an error answer; see Provider."""
-        return provider_error(self.name, status, headers, body)
-
-    def stream_mapper(self, call: ProviderCall) -> StreamMapper:
-        """Return the mapper for one stream; see Provider."""
-        return OpenAIStreamMapper(call, self.answers, self.name)
-
     def _url(self, call: ProviderCall, credentials: Mapping[str, str]) -> str:
-        path = self.chat_path if call.kind == "chat" else self.text_path
+        chat_path = self.responses.path if self._wire(call) == "responses" else self.chat_path
+        path = chat_path if call.kind == "chat" else self.text_path
         if path is None:
             raise no_text_endpoint(self.name)
         base_url = credentials.get("custom_host") or self.base_url
