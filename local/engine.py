@@ -1,0 +1,235 @@
+"""The child process behind the local run: DynamoDB and SSM on a loopback port, durable through a journal.
+
+Started as `python -m local.engine JOURNAL`. It prints one line, `{"port": 40123}`, when it answers, and leaves when its
+standard input ends: that is how it notices that its parent is gone, however the parent went.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from local.changes import DYNAMODB, READS, SSM, WRITES, changes_of, replay_calls
+from local.journal import Change, Journal, JournalDamaged, JsonObject, State, read_state, write_state
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_ENGINE_ENVIRONMENT = {
+    # Otherwise it opens a port on every interface.
+    "IOT_MTLS_ENABLED": "0",
+    "SFTP_ENABLED": "0",
+    # Its own snapshots are written at a clean end only, which a laptop does not promise. The journal replaces them.
+    "PERSIST_STATE": "0",
+    "LOG_LEVEL": "ERROR",
+}
+_REGION = "us-east-1"
+
+
+class DurableEngine:
+    """An ASGI application: the engine's, with DynamoDB and SSM only, one call at a time, writes kept on disk.
+
+    One lock around everything makes the order of the file the order of execution, and keeps readers from seeing what
+    is not on the disk yet.
+    """
+
+    def __init__(self, application: Application, journal: Journal, state: State, give_up: Callable[[], None]) -> None:
+        self._application = application
+        self._journal = journal
+        # The tables' keys; items are left to the engine.
+        self._tables = State(tables=dict(state.tables), items={name: {} for name in state.tables})
+        self._give_up = give_up
+        self._lock = asyncio.Lock()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one ASGI request."""
+        if scope["type"] == "lifespan":
+            # The engine's own start looks for Docker and for scripts to run; none of that is wanted here.
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            headers = dict(scope["headers"])
+            body = await _read_body(receive)
+            for message in await self._answer(headers.get(b"x-amz-target", b"").decode("latin-1"), body):
+                await send(message)
+
+    async def _answer(self, target: str, body: bytes) -> list[Message]:
+        if target not in READS and target not in WRITES:
+            return _refusal(target)
+        async with self._lock:
+            messages = await call(self._application, target, body)
+            if target in WRITES and messages[0]["status"] == 200:
+                await self._keep(target, json.loads(body))
+        return messages
+
+    async def _keep(self, target: str, body: JsonObject) -> None:
+        try:
+            changes = await changes_of(target, body, state=self._tables, read=self._read)
+            for change in changes:
+                if change["op"] in {"create-table", "delete-table"}:
+                    self._tables.apply(change)
+            self._journal.append(changes)
+        except Exception as error:  # the edge between memory and disk
+            # The memory is ahead of the disk now. Leaving without an answer puts both back in step.
+            reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+            print(f"The local store cannot write its journal: {reason}", file=sys.stderr, flush=True)
+            self._give_up()
+
+    async def _read(self, target: str, body: JsonObject) -> JsonObject:
+        return await call_json(self._application, target, body)
+
+
+async def call(application: Application, target: str, body: bytes) -> list[Message]:
+    """Make one AWS call in process and return the ASGI messages of the answer."""
+    messages: list[Message] = []
+    pending = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return pending.pop() if pending else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    await application(_scope(target), receive, send)
+    return messages
+
+
+async def call_json(application: Application, target: str, body: JsonObject) -> JsonObject:
+    """Make one AWS call in process and return its JSON. Raises RuntimeError if the engine refuses."""
+    messages = await call(application, target, json.dumps(body).encode())
+    answer = b"".join(message.get("body", b"") for message in messages)
+    if messages[0]["status"] != 200:
+        raise RuntimeError(f"{target} was refused: {answer.decode('utf-8', 'replace')[:500]}")
+    decoded: JsonObject = json.loads(answer)
+    return decoded
+
+
+async def restore(application: Application, changes: Iterable[Change]) -> None:
+    """Bring a compacted state back into an empty engine."""
+    for target, body in replay_calls(changes):
+        await call_json(application, target, body)
+
+
+async def serve(path: Path) -> None:
+    """Restore the state, answer on a free loopback port, and end with the standard input. Raises JournalDamaged."""
+    from hypercorn.asyncio import serve as serve_asgi
+    from hypercorn.config import Config
+
+    state = read_state(path)
+    now = time.time()
+    write_state(path, state, now=now)
+    application = _engine()
+    # The engine imports a service at its first call; nobody is waiting for it yet.
+    await call_json(application, SSM + "DescribeParameters", {})
+    await call_json(application, DYNAMODB + "ListTables", {})
+    await restore(application, state.changes(now=now))
+    listener = socket.create_server(("127.0.0.1", 0))
+    stop = asyncio.Event()
+    _watch_parent(asyncio.get_running_loop(), stop)
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.loglevel = "ERROR"
+    config.keep_alive_timeout = 3600
+    config.graceful_timeout = 0.2
+    config.shutdown_timeout = 0.5
+    durable = DurableEngine(application, Journal(path), state, lambda: os._exit(1))
+    print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
+    await serve_asgi(durable, config, shutdown_trigger=stop.wait)
+
+
+def main() -> int:
+    """Run until the parent leaves; exit code 1 and one line on standard error if the journal is damaged."""
+    # Ctrl-C reaches the whole process group; the parent decides when the store may go.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        asyncio.run(serve(Path(sys.argv[1])))
+    except JournalDamaged as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def _engine() -> Application:
+    # The engine reads these when it is imported.
+    os.environ.update(_ENGINE_ENVIRONMENT)  # noqa: TID251 - the child process' own environment
+    from ministack.app import app
+
+    application: Application = app
+    return application
+
+
+def _scope(target: str) -> Message:
+    service = "ssm" if target.startswith(SSM) else "dynamodb"
+    # Callers' regions and keys are replaced: the engine keeps a separate store for each of them.
+    credential = f"AWS4-HMAC-SHA256 Credential=local/20260101/{_REGION}/{service}/aws4_request"
+    version = "1.0" if target.startswith(DYNAMODB) else "1.1"
+    headers = {
+        "authorization": f"{credential}, SignedHeaders=host, Signature=0",
+        "content-type": f"application/x-amz-json-{version}",
+        "host": f"{service}.{_REGION}.amazonaws.com",
+        "x-amz-target": target,
+    }
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/",
+        "raw_path": b"/",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", 0),
+    }
+
+
+def _refusal(target: str) -> list[Message]:
+    text = f"The local store does not know the call '{target[:100]}'"
+    body = json.dumps({"__type": "UnknownOperationException", "message": text}).encode()
+    headers = [(b"content-type", b"application/x-amz-json-1.0"), (b"content-length", str(len(body)).encode())]
+    return [
+        {"type": "http.response.start", "status": 400, "headers": headers},
+        {"type": "http.response.body", "body": body, "more_body": False},
+    ]
+
+
+async def _read_body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    def wait() -> None:
+        while sys.stdin.buffer.read(4096):
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait, daemon=True, name="parent-watch").start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Provider credentials from the environment variables that the providers' own SDKs read; nothing of it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from promptside.providers.base import Field, Provider
+from promptside.providers.fields import CUSTOM_HOST, all_fields
+from promptside.providers.registry import MODULES, get_provider
+from promptside.store.base import SecretStore
+
+_PREFIX = "providers/"
+
+
+class AwsChain(Protocol):
+    """What botocore finds by itself: profiles, SSO, a web identity. `signs` tells whether there are credentials."""
+
+    def signs(self) -> bool:
+        """Tell whether requests can be signed."""
+        ...
+
+    def region(self) -> str | None:
+        """Return the region of the profile."""
+        ...
+
+
+class EnvironmentSecretStore:
+    """A SecretStore that looks into the environment first and then into the local Parameter Store."""
+
+    def __init__(self, environment: Mapping[str, str], stored: SecretStore, aws: AwsChain) -> None:
+        self._stored = stored
+        self._found = {name: _credentials(get_provider(name), environment, aws) for name in MODULES}
+
+    def find(self, name: str, *, refresh: bool = False) -> dict[str, str] | None:
+        """Return the fields of the secret; those of the environment win as a whole."""
+        found = self._found.get(name.removeprefix(_PREFIX)) if name.startswith(_PREFIX) else None
+        return dict(found) if found is not None else self._stored.find(name, refresh=refresh)
+
+    def path(self, name: str) -> str:
+        """Return the full parameter path, for error messages."""
+        return self._stored.path(name)
+
+    def live(self) -> list[str]:
+        """Return the providers that the environment has credentials for, by name."""
+        return sorted(name for name, found in self._found.items() if found is not None)
+
+
+class BotocoreChain:
+    """botocore's own search. The instance metadata service is asked only when the user says so: it costs seconds."""
+
+    def __init__(self) -> None:
+        from botocore.session import Session
+
+        self._session = Session()
+
+    def signs(self) -> bool:
+        """Tell whether the chain ends in credentials; a broken profile counts as none."""
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            return self._session.get_credentials() is not None
+        except BotoCoreError:
+            return False
+
+    def region(self) -> str | None:
+        """Return the region of the environment or of the profile."""
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            region: str | None = self._session.get_config_variable("region")
+        except BotoCoreError:
+            return None
+        return region
+
+
+def variables(provider: Provider) -> tuple[str, ...]:
+    """Return the variables that make a provider live, for people to read."""
+    return tuple(field.environment[0] for field in all_fields(provider) if field.environment and _opens(field))
+
+
+def _credentials(provider: Provider, environment: Mapping[str, str], aws: AwsChain) -> dict[str, str] | None:
+    fields = all_fields(provider)
+    found: dict[str, str] = {}
+    for field in fields:
+        value = next((environment[name] for name in field.environment if environment.get(name)), None)
+        if value is not None:
+            found[field.name] = value
+    if any(field.required and field.name not in found for field in fields):
+        return None
+    if any(_opens(field) and field.name in found for field in fields):
+        return found
+    if any(field.name == "aws_region" for field in fields) and aws.signs():
+        # Without keys among the fields, the transport signs with the same chain.
+        region = aws.region()
+        return {"aws_region": region, **found} if region else found
+    return None
+
+
+def _opens(field: Field) -> bool:
+    """Tell whether having this field is enough to call the provider, the required ones given."""
+    return field.secret or field.required or field.name == CUSTOM_HOST.name

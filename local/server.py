@@ -1,0 +1,291 @@
+"""A threaded HTTP/1.1 server for `HttpRequest -> HttpResponse`, on cheroot's sockets, parser and threads.
+
+What it adds: one write for a whole answer, chunks that leave at once, streams that end when the client has gone, and
+the common error body for HTTP that cannot be understood.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from cheroot.server import Gateway, HeaderReader, HTTPConnection, HTTPRequest, HTTPServer
+
+from promptside.api.http import BodyStream, HttpRequest, HttpResponse
+from promptside.api.responses import error_response, trace_id_of
+from promptside.errors import InternalError, InvalidRequest, PayloadTooLarge, PromptsideError
+from promptside.log import log_failure
+
+Answer = Callable[[HttpRequest], HttpResponse]
+
+# The contract's own limit is lower and answers in the layer; this one only keeps the memory of a laptop free.
+LARGEST_BODY_BYTES = 32 * 1024 * 1024
+LARGEST_HEADER_BYTES = 64 * 1024
+THREADS = 64
+_READ_SECONDS = 20
+# A client that is being debugged may not read for a while.
+_WRITE_SECONDS = 60
+_DRAIN_SECONDS = 1.0
+_READ_BYTES = 256 * 1024
+
+
+class LocalServer(HTTPServer):  # type: ignore[misc]  # cheroot has no types
+    """Answers every request with `answer`, in one of many threads. A port of 0 picks a free one."""
+
+    max_request_header_size = LARGEST_HEADER_BYTES
+    timeout = _READ_SECONDS
+    request_queue_size = 128
+    keep_alive_conn_limit = None
+    shutdown_timeout = 1
+    nodelay = True
+
+    def __init__(self, host: str, port: int, answer: Answer, *, threads: int = THREADS) -> None:
+        self.answer = answer
+        self.stopping = False
+        self.ConnectionClass = _Connection
+        super().__init__((host, port), _Gateway, minthreads=threads, maxthreads=threads)
+
+    @property
+    def url(self) -> str:
+        """The base URL, once `prepare` has bound the port."""
+        host, port = self.bind_addr
+        return f"http://{host}:{port}"
+
+    def stop(self) -> None:
+        """Stop accepting, end open streams and wait for the threads."""
+        self.stopping = True
+        super().stop()
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Keep quiet: clients that leave are no news, and everything else has been answered and logged."""
+
+
+class _HeaderReader(HeaderReader):  # type: ignore[misc]  # cheroot has no types
+    """Joins repeated headers, so that two lengths are no number, and refuses folded lines."""
+
+    def __call__(self, rfile: Any, hdict: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        while (line := rfile.readline()) != b"\r\n":
+            name, colon, value = line.partition(b":")
+            if not line.endswith(b"\r\n") or not colon or not name or name.strip() != name:
+                raise ValueError("Illegal header line.")
+            known = hdict.get(name.title())
+            hdict[name.title()] = value.strip() if known is None else known + b", " + value.strip()
+        return hdict
+
+
+class _Request(HTTPRequest):  # type: ignore[misc]  # cheroot has no types
+    """Says in the common error body what is wrong with the HTTP itself."""
+
+    header_reader = _HeaderReader()
+
+    def simple_response(self, status: str, msg: str = "") -> None:
+        self.close_connection = True
+        error = _protocol_error(int(str(status)[:3]), msg or str(status)[4:])
+        answer = error_response(error, trace_id_of({}))
+        _send(self.conn, _head(answer, {"content-length": str(len(answer.body)), "connection": "close"}) + answer.body)
+        self.sent_headers = True
+        _drain(self.conn.socket)
+
+    def respond(self) -> None:
+        # cheroot checks the length again here with a limit of its own; the gateway does it with ours.
+        self.rfile = self.conn.rfile
+        self.server.gateway(self).respond()
+
+
+class _Connection(HTTPConnection):  # type: ignore[misc]  # cheroot has no types
+    RequestHandlerClass = _Request
+
+
+class _Gateway(Gateway):  # type: ignore[misc]  # cheroot has no types
+    """Translates one exchange."""
+
+    def respond(self) -> None:
+        request = self.req
+        try:
+            body = _read_body(request)
+        except PromptsideError as error:
+            request.close_connection = True
+            self._write(error_response(error, trace_id_of({})))
+            _drain(request.conn.socket)
+            return
+        try:
+            answer = request.server.answer(_incoming(request, body))
+        except Exception as error:  # the edge: nothing that fails inside may cost the client its answer
+            log_failure("request_crashed", error)
+            answer = error_response(InternalError(), trace_id_of({}))
+        self._write(answer)
+
+    def _write(self, answer: HttpResponse) -> None:
+        request = self.req
+        request.sent_headers = True
+        request.conn.socket.settimeout(_WRITE_SECONDS)
+        request.close_connection = request.close_connection or not request.server.ready
+        try:
+            if isinstance(answer.body, bytes):
+                framing = {"content-length": str(len(answer.body)), **self._connection()}
+                _send(request.conn, _head(answer, framing) + (b"" if request.method == b"HEAD" else answer.body))
+            else:
+                self._stream(answer, answer.body)
+        finally:
+            request.conn.socket.settimeout(_READ_SECONDS)
+
+    def _stream(self, answer: HttpResponse, body: BodyStream) -> None:
+        """Write each part as one chunk, at once; leave, and so close the upstream, when the client has."""
+        request = self.req
+        chunked = request.response_protocol == "HTTP/1.1"
+        request.close_connection = request.close_connection or not chunked
+        finished = False
+        try:
+            framing = {"transfer-encoding": "chunked"} if chunked else {}
+            _send(request.conn, _head(answer, {**framing, **self._connection()}))
+            if request.method != b"HEAD":
+                finished = self._write_parts(body, chunked=chunked)
+        except OSError:
+            # The client has left or does not read; there is nobody to tell.
+            finished = False
+        finally:
+            body.close()
+            # Without its last chunk an answer is visibly cut short.
+            request.close_connection = request.close_connection or not finished
+
+    def _write_parts(self, body: BodyStream, *, chunked: bool) -> bool:
+        """Return whether the body was written to its end."""
+        connection = self.req.conn
+        for part in body:
+            if part:
+                _send(connection, b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
+            elif _has_left(connection.socket):
+                return False
+            if self.req.server.stopping:
+                return False
+        if chunked:
+            _send(connection, b"0\r\n\r\n")
+        return True
+
+    def _connection(self) -> dict[str, str]:
+        request = self.req
+        if request.close_connection:
+            return {"connection": "close"}
+        return {} if request.response_protocol == "HTTP/1.1" else {"connection": "keep-alive"}
+
+
+def _incoming(request: Any, body: bytes) -> HttpRequest:
+    target = request.uri.decode("latin-1")
+    path, _, query = target.partition("?")
+    return HttpRequest(
+        method=request.method.decode("latin-1"),
+        path=path,
+        headers={
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.inheaders.items()
+        },
+        query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
+        body=body,
+    )
+
+
+def _read_body(request: Any) -> bytes:
+    """Return the whole body. Raises PayloadTooLarge or InvalidRequest; then the connection is of no more use."""
+    if request.chunked_read:
+        return _read_chunks(request.conn.rfile)
+    length = int(request.inheaders.get(b"Content-Length", 0))
+    if length < 0:
+        raise InvalidRequest("The header Content-Length must not be negative", param="content-length")
+    if length > LARGEST_BODY_BYTES:
+        raise _too_large()
+    body: bytes = request.conn.rfile.read(length) if length else b""
+    if len(body) < length:
+        raise InvalidRequest("The body is shorter than its Content-Length", param="content-length")
+    return body
+
+
+def _read_chunks(stream: Any) -> bytes:
+    parts: list[bytes] = []
+    total = 0
+    while size := _chunk_size(stream.readline(1024)):
+        total += size
+        if total > LARGEST_BODY_BYTES:
+            raise _too_large()
+        parts.append(stream.read(size))
+        if stream.readline(16) != b"\r\n":
+            raise _bad_chunk()
+    # Trailers mean nothing here, but they stand between this request and the next.
+    trailers = 0
+    while (line := stream.readline(1024)) not in {b"\r\n", b""}:
+        trailers += len(line)
+        if trailers > LARGEST_HEADER_BYTES:
+            raise _bad_chunk()
+    return b"".join(parts)
+
+
+def _chunk_size(line: bytes) -> int:
+    digits = line.partition(b";")[0].strip()
+    if not line.endswith(b"\n") or not 0 < len(digits) <= 16 or not all(c in b"0123456789abcdefABCDEF" for c in digits):
+        raise _bad_chunk()
+    return int(digits, 16)
+
+
+def _bad_chunk() -> PromptsideError:
+    return InvalidRequest("The chunked body is malformed", param="transfer-encoding")
+
+
+def _too_large() -> PromptsideError:
+    return PayloadTooLarge(f"The body is over {LARGEST_BODY_BYTES // (1024 * 1024)} MB")
+
+
+def _protocol_error(status: int, message: str) -> PromptsideError:
+    text = f"The HTTP request cannot be read: {message}"
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return PayloadTooLarge(text)
+    return InvalidRequest(text, status=status)
+
+
+def _head(answer: HttpResponse, framing: dict[str, str]) -> bytes:
+    """Return status line and headers; values that could not stand in a header lose what is wrong with them."""
+    headers = {"date": formatdate(usegmt=True), **answer.headers, **framing}
+    lines = [f"HTTP/1.1 {answer.status} {_reason(answer.status)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    clean = [line.replace("\r", " ").replace("\n", " ") for line in lines]
+    return ("\r\n".join(clean) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Status"
+
+
+def _send(connection: Any, data: bytes) -> None:
+    # cheroot's own writer is unbuffered too, but written in Python, with a lock and a copy for every part.
+    connection.socket.sendall(data)
+
+
+def _has_left(client: socket.socket) -> bool:
+    """Tell whether the client closed its side, without waiting and without taking what it may have sent."""
+    poll = select.poll()
+    poll.register(client, select.POLLIN)
+    if not poll.poll(0):
+        return False
+    try:
+        return not client.recv(1, socket.MSG_PEEK)
+    except OSError:
+        return True
+
+
+def _drain(client: socket.socket) -> None:
+    """Take what a refused client is still sending: closing at once would take our answer from it."""
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    try:
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(_DRAIN_SECONDS)
+        while time.monotonic() < deadline and client.recv(_READ_BYTES):
+            pass
+    except OSError:
+        return
+
