@@ -28,6 +28,8 @@ class Settings:
     idle_seconds: float = 120.0
     demo_base_url: str | None = None
     """Where the demo provider listens; set by the local run only."""
+    store_endpoint: str | None = None
+    """Where DynamoDB and SSM are answered instead of AWS; set by the local run only."""
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -48,6 +50,7 @@ class Settings:
             first_byte_seconds=_seconds(env, "PROMPTSIDE_FIRST_BYTE_SECONDS", 280.0),
             idle_seconds=_seconds(env, "PROMPTSIDE_IDLE_SECONDS", 120.0),
             demo_base_url=env.get("PROMPTSIDE_DEMO_BASE_URL") or None,
+            store_endpoint=env.get("PROMPTSIDE_STORE_ENDPOINT") or None,
         )
 
 

@@ -57,4 +57,8 @@ def _client(service: str, settings: Settings) -> Any:
         # Every argument is built by our own code; checking them again costs a tenth of a millisecond a call.
         parameter_validation=False,
     )
-    return boto3.client(service, region_name=settings.region, config=config)
+    if settings.store_endpoint is None:
+        return boto3.client(service, region_name=settings.region, config=config)
+    # The user's own AWS credentials, if any, are for Bedrock: the local store must neither need nor see them.
+    session = boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
+    return session.client(service, region_name=settings.region, endpoint_url=settings.store_endpoint, config=config)
