@@ -36,6 +36,7 @@ class ClaudeModel:
     later_system: bool = False
     json_schema: bool = False
     cache_ttl: bool = False
+    strict_on_bedrock: bool = False
     max_output: int = 8_192
 
 
@@ -43,7 +44,7 @@ _CLAUDE_3 = ClaudeModel(max_output=4_096)
 _CLAUDE_3_5 = ClaudeModel()
 _CLAUDE_3_7 = ClaudeModel(thinking="budget", max_output=64_000)
 _CLAUDE_4 = ClaudeModel(sampling="one", thinking="budget", max_output=32_000)
-_CLAUDE_4_5 = replace(_CLAUDE_4, json_schema=True, cache_ttl=True, max_output=64_000)
+_CLAUDE_4_5 = replace(_CLAUDE_4, json_schema=True, cache_ttl=True, strict_on_bedrock=True, max_output=64_000)
 _CLAUDE_4_6 = replace(
     _CLAUDE_4_5,
     thinking="both",
@@ -51,9 +52,11 @@ _CLAUDE_4_6 = replace(
     prefill=False,
     max_output=128_000,
 )
-_CLAUDE_4_7 = replace(_CLAUDE_4_6, sampling="none", thinking="adaptive", efforts=_ALL_EFFORTS)
+_CLAUDE_4_7 = replace(
+    _CLAUDE_4_6, sampling="none", thinking="adaptive", efforts=_ALL_EFFORTS, strict_on_bedrock=False
+)
 _CLAUDE_4_8 = replace(_CLAUDE_4_7, later_system=True)
-_HAIKU_5_5 = replace(_CLAUDE_4_8, thinks_unasked=True)
+_HAIKU_5_5 = replace(_CLAUDE_4_8, thinks_unasked=True, strict_on_bedrock=True)
 _SONNET_5_5 = replace(_HAIKU_5_5, thinking_off="between_tools", forced_tools=False)
 _OPUS_5_5 = replace(_SONNET_5_5, thinking_off="never")
 

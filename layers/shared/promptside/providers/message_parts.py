@@ -108,6 +108,17 @@ def compact_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def json_object_text(text: str) -> JsonObject | None:
+    """Return the object that a text is the JSON of, None for any other text."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+    return object_or_none(value)
+
+
 def object_or_none(value: Any) -> JsonObject | None:
     """Return the value if it is a JSON object."""
     return dict(value) if isinstance(value, Mapping) else None
