@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from promptside.providers.base import Field, Provider
-from promptside.providers.fields import CUSTOM_HOST, all_fields
+from promptside.providers.base import Provider
+from promptside.providers.fields import all_fields
 from promptside.providers.registry import MODULES, get_provider
 from promptside.store.base import SecretStore
 
 _PREFIX = "providers/"
+_REGION = "aws_region"
 
 
 class AwsChain(Protocol):
@@ -74,29 +75,28 @@ class BotocoreChain:
         return region
 
 
-def variables(provider: Provider) -> tuple[str, ...]:
-    """Return the variables that make a provider live, for people to read."""
-    return tuple(field.environment[0] for field in all_fields(provider) if field.environment and _opens(field))
+def variable(provider: Provider) -> str | None:
+    """Return the variable that makes a provider live, for people to read."""
+    fields = sorted(all_fields(provider), key=lambda field: (not field.required, not field.secret))
+    return next((field.environment[0] for field in fields if field.environment), None)
 
 
 def _credentials(provider: Provider, environment: Mapping[str, str], aws: AwsChain) -> dict[str, str] | None:
+    """Return the fields that the environment has, or None when they are not enough to call the provider."""
     fields = all_fields(provider)
     found: dict[str, str] = {}
     for field in fields:
         value = next((environment[name] for name in field.environment if environment.get(name)), None)
         if value is not None:
             found[field.name] = value
-    if any(field.required and field.name not in found for field in fields):
-        return None
-    if any(_opens(field) and field.name in found for field in fields):
+    # The region has a default everywhere, so it says nothing about credentials.
+    required = [field.name for field in fields if field.required and field.name != _REGION]
+    if required:
+        return found if all(name in found for name in required) else None
+    if any(field.secret and field.name in found for field in fields):
         return found
-    if any(field.name == "aws_region" for field in fields) and aws.signs():
+    if any(field.name == _REGION for field in fields) and aws.signs():
         # Without keys among the fields, the transport signs with the same chain.
         region = aws.region()
-        return {"aws_region": region, **found} if region else found
+        return {_REGION: region, **found} if region else found
     return None
-
-
-def _opens(field: Field) -> bool:
-    """Tell whether having this field is enough to call the provider, the required ones given."""
-    return field.secret or field.required or field.name == CUSTOM_HOST.name
