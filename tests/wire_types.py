@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from openai.types import Completion
@@ -75,11 +76,22 @@ def _openai(request: ProviderRequest, body: Json) -> None:
 
 
 def _typed(kind: Any, body: Json) -> None:
-    # The SDK's TypedDicts name Iterable for lists, which pydantic only checks while they are read.
-    validated = TypeAdapter(kind).validate_python(body)
-    for value in validated.values():
-        if hasattr(value, "__iter__") and not isinstance(value, str | list | dict | tuple):
-            list(value)
+    _drain(_adapter(kind).validate_python(body))
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    # Kept alive by the cache: values that are still being validated refer to it.
+    return TypeAdapter(kind)
+
+
+def _drain(value: Any) -> None:
+    """Read everything: the SDK names Iterable for lists, whose items pydantic checks only while they are read."""
+    if isinstance(value, dict):
+        value = value.values()
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        for item in value:
+            _drain(item)
 
 
 VALIDATORS: dict[str, Callable[[ProviderRequest, Json], None]] = {"openai": _openai, "custom": _openai}

@@ -16,7 +16,9 @@ from promptside.providers.openai_responses import ResponsesRules
 from promptside.providers.openai_rules import MessageRules
 from promptside.providers.parameters import drop
 
-_TOKEN = r"[\x21-\x7e]+"
+_VISIBLE = r"[\x21-\x7e]+"
+
+_LOGPROBS = "message.output_text.logprobs"
 
 FIELDS = (
     Field("api_key", "An OpenAI API key", secret=True, required=True, environment=("OPENAI_API_KEY",)),
@@ -33,7 +35,7 @@ FIELDS = (
         "The organization that is billed",
         environment=("OPENAI_ORG_ID",),
         header="x-portkey-openai-organization",
-        pattern=_TOKEN,
+        pattern=_VISIBLE,
         aliases=("openaiOrganization", "openai_organization"),
     ),
     Field(
@@ -41,7 +43,7 @@ FIELDS = (
         "The project that is billed",
         environment=("OPENAI_PROJECT_ID",),
         header="x-portkey-openai-project",
-        pattern=_TOKEN,
+        pattern=_VISIBLE,
         aliases=("openaiProject", "openai_project"),
     ),
     Field(
@@ -54,7 +56,7 @@ FIELDS = (
         "base_model",
         "The model whose rules apply, where the name of the called one does not tell (an alias behind a custom host)",
         header="x-portkey-openai-base-model",
-        pattern=_TOKEN,
+        pattern=_VISIBLE,
     ),
 )
 
@@ -85,11 +87,16 @@ def rewrite_for_model(body: JsonObject, call: ProviderCall, dropped: list[str]) 
 
 def rewrite_responses_for_model(body: JsonObject, call: ProviderCall, dropped: list[str]) -> JsonObject:
     """Drop the sampling parameters that a reasoning model refuses on the Responses endpoint as well."""
-    given = {name: body[name] for name in ("temperature", "top_p", "top_logprobs") if name in body}
-    effort = {"reasoning_effort": (body.get("reasoning") or {}).get("effort")}
-    for name in dropped_parameters(model_name(call), {**given, **effort}):
-        drop(name, dropped, strict=call.strict_params, provider=f"openai ({model_name(call)})")
-        del body[name]
+    model = model_name(call)
+    given: JsonObject = {name: body[name] for name in ("temperature", "top_p", "top_logprobs") if name in body}
+    given["reasoning_effort"] = (body.get("reasoning") or {}).get("effort")
+    if _LOGPROBS in body.get("include", []):
+        given["logprobs"] = True
+    for name in dropped_parameters(model, given):
+        drop(name, dropped, strict=call.strict_params, provider=f"openai ({model})")
+        body.pop(name, None)
+        if name == "logprobs":
+            body["include"] = [item for item in body["include"] if item != _LOGPROBS]
     return body
 
 
