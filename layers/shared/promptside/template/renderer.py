@@ -79,8 +79,8 @@ def run(template: Template, scope: Scope, output: Output) -> None:
 
 def find_caller_partial(name: str, variables: Mapping[str, Any]) -> Any:
     """Return what the caller sent for `{{>>name}}`: the variable `name`, else `>name`, else None."""
-    value = find((name,), (variables, None), name)
-    return find((">" + name,), (variables, None), name) if value is None else value
+    value = find((name,), (variables, None))
+    return find((">" + name,), (variables, None)) if value is None else value
 
 
 def _fill(template: Template, slots: tuple[Slot, ...], scope: Scope) -> str:
@@ -89,7 +89,7 @@ def _fill(template: Template, slots: tuple[Slot, ...], scope: Scope) -> str:
     variables = scope.variables
     for slot in slots:
         path = slot.path
-        value = variables.get(slot.name) if len(path) == 1 else find(path, (variables, None), slot.name)
+        value = variables.get(slot.name) if len(path) == 1 else find(path, (variables, None))
         if isinstance(value, str):
             pieces[slot.index] = value
         elif value is not None:
@@ -167,7 +167,7 @@ class _Run:
             if isinstance(node, Literal):
                 output.literal(node.text, source, node.offset)
             elif isinstance(node, Variable):
-                output.value(find(node.path, frame.context, node.name), node, source)
+                output.value(find(node.path, frame.context), node, source)
             elif isinstance(node, Section):
                 inner = self._enter_section(node, frame)
             elif isinstance(node, Partial):
@@ -192,7 +192,7 @@ class _Run:
         return False
 
     def _enter_section(self, node: Section, frame: _Frame) -> _Frame | None:
-        value = find(node.path, frame.context, node.name)
+        value = find(node.path, frame.context)
         if is_truthy(value) is node.inverted:
             return None
         items = None

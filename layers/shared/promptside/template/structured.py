@@ -75,7 +75,7 @@ class Placeholder:
     def _find(self, scope: Scope) -> Any:
         tag = self.tag
         if isinstance(tag, Variable):
-            value = find(tag.path, (scope.variables, None), tag.name)
+            value = find(tag.path, (scope.variables, None))
         else:
             value = find_caller_partial(tag.name, scope.variables)
         if not self.first and value is not None:

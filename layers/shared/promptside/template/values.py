@@ -21,19 +21,16 @@ _LARGEST_WHOLE_FLOAT = 1e21
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def find(path: tuple[str, ...], context: Context, name: str) -> Any:
+def find(path: tuple[str, ...], context: Context) -> Any:
     """Return the value of a dotted name, None when there is none.
 
-    The innermost value that knows the first part decides; the rest is looked up in what it gives. Where that leads
-    nowhere, a key spelled with the dots, such as `"user.name"`, is taken.
+    The innermost value that knows the first part decides; the rest is looked up in what it gives.
     """
     if not path:
         return context[0]
     value = _search(path[0], context)
     for part in path[1:]:
         value = _member(value, part)
-    if value is _MISSING and len(path) > 1:
-        value = _search(name, context)
     return None if value is _MISSING else value
 
 
