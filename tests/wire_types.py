@@ -29,6 +29,7 @@ from openai.types.responses.response_create_params import (
 from pydantic import BaseModel, TypeAdapter
 
 from promptside.providers.base import ProviderCall, ProviderRequest
+from tests.native_wire_types import check_anthropic_request, check_bedrock_request
 
 Json = dict[str, Any]
 
@@ -94,5 +95,10 @@ def _drain(value: Any) -> None:
             _drain(item)
 
 
-VALIDATORS: dict[str, Callable[[ProviderRequest, Json], None]] = {"openai": _openai, "custom": _openai}
+VALIDATORS: dict[str, Callable[[ProviderRequest, Json], None]] = {
+    "anthropic": check_anthropic_request,
+    "bedrock": check_bedrock_request,
+    "custom": _openai,
+    "openai": _openai,
+}
 """How to validate a request, by provider; a provider without types of its own is not listed."""
