@@ -1,0 +1,72 @@
+"""Which addresses a guarded call may connect to: only those of the public internet.
+
+The ranges are those of the IANA special-purpose registries, as Python's `ipaddress` holds them, and the forms that
+carry an IPv4 address inside an IPv6 one: mapped (RFC 4291), 6to4 (RFC 3056), Teredo (RFC 4380), NAT64 (RFC 6052).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+
+from promptside.errors import InvalidRequest
+
+Resolver = Callable[[str, int], Sequence[str]]
+"""Maps a host name and port to addresses, best first. Raises OSError when there are none."""
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NEVER = (
+    # NAT64 for local use (RFC 8215), and the ranges that some versions of `ipaddress` call global.
+    ipaddress.IPv6Network("64:ff9b:1::/48"),
+    ipaddress.IPv6Network("fec0::/10"),
+    ipaddress.IPv6Network("::/96"),
+)
+
+
+def resolve(host: str, port: int) -> Sequence[str]:
+    """Ask the system for the addresses of a host."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def require_public(host: str, addresses: Sequence[str]) -> None:
+    """Raise InvalidRequest unless every address is public: one private address among them is how rebinding starts."""
+    if not all(is_public(address) for address in addresses):
+        raise InvalidRequest(
+            f"The host '{host}' is not on the public internet, and this stack calls no private hosts",
+            param="custom_host",
+            code="custom_host_refused",
+        )
+
+
+def is_public(text: str) -> bool:
+    """Tell whether an address belongs to the public internet, looking through every IPv6 form of IPv4."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv4Address):
+        return _is_global(address)
+    if any(address in network for network in _NEVER):
+        return False
+    embedded = _embedded(address)
+    if embedded:
+        return all(_is_global(inner) for inner in embedded)
+    return _is_global(address)
+
+
+def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def _embedded(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    if address.ipv4_mapped is not None:
+        return [address.ipv4_mapped]
+    if address.sixtofour is not None:
+        return [address.sixtofour]
+    if address.teredo is not None:
+        return list(address.teredo)
+    if address in _NAT64:
+        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+    return []

@@ -1,0 +1,62 @@
+"""The transport of the product: signs provider requests, sends them and reads the answers."""
+
+from __future__ import annotations
+
+import ssl
+import time
+
+from promptside.errors import ProviderUnusable
+from promptside.providers.base import ProviderRequest
+from promptside.transport.addresses import Resolver, resolve
+from promptside.transport.auth import Authorizer
+from promptside.transport.base import Limits, ProviderResponse
+from promptside.transport.client import HttpAnswer, HttpClient, HttpRequest
+from promptside.transport.stream import HttpStream
+
+
+class HttpTransport:
+    """Implements `Transport`. One per process, safe for threads.
+
+    `authorizer` fulfils `ProviderRequest.signing`. `resolver` and `ssl_context` replace the system's.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_private_hosts: bool = False,
+        authorizer: Authorizer | None = None,
+        resolver: Resolver = resolve,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._client = HttpClient(allow_private_hosts=allow_private_hosts, resolver=resolver, ssl_context=ssl_context)
+        self._authorizer = authorizer or Authorizer(self._client)
+
+    def send(self, request: ProviderRequest, limits: Limits, *, guarded: bool = False) -> ProviderResponse:
+        """Send and read the whole answer; see `Transport`."""
+        answer = self._open(request, limits, guarded=guarded)
+        try:
+            return ProviderResponse(answer.status, answer.headers, answer.read(limits))
+        finally:
+            answer.close()
+
+    def open(self, request: ProviderRequest, limits: Limits, *, guarded: bool = False) -> HttpStream:
+        """Send and return as soon as the status and headers are there; see `Transport`."""
+        started = time.monotonic()
+        answer = self._open(request, limits, guarded=guarded)
+        return HttpStream(answer, limits, framing=request.framing, started=started)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._client.close()
+
+    def _open(self, request: ProviderRequest, limits: Limits, *, guarded: bool) -> HttpAnswer:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if request.signing is not None:
+            headers |= self._authorizer.headers(request, request.signing, limits)
+        answer = self._client.open(HttpRequest("POST", request.url, headers, request.body), limits, guarded=guarded)
+        if answer.status == 401 and request.signing is not None:
+            self._authorizer.forget(request.signing)
+        if 300 <= answer.status < 400:
+            answer.close()
+            raise ProviderUnusable(f"{answer.host} answered with a redirect, which is never followed")
+        return answer
