@@ -3,6 +3,10 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := .venv/bin/python
 UV_VERSION := 0.13.9
+SAM := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv-sam/bin/sam
+# The layer's build needs pip, which comes from the tools' own environment.
+SAM_BUILD := PROMPTSIDE_PYTHON=$(CURDIR)/.venv-sam/bin/python $(SAM) build
+SHIPPED := $(shell find layers functions -type f -not -path '*/__pycache__/*')
 export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/shared
 
 .PHONY: run test check format bench build validate lock clean
@@ -11,14 +15,14 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/shared
 run: .venv/local ## start everything on http://127.0.0.1:8787/v1 and run one example prompt
 	@$(RUN) -m local
 
-test: .venv/dev tests/clients/node_modules/.installed build ## all tests
+test: .venv/dev tests/clients/node_modules/.installed .aws-sam/build/template.yaml .aws-sam/host/built ## all tests
 	$(RUN) -m pytest -n auto $(ARGS)
 
 check: .venv/dev .venv-sam/installed ## format, lint, strict types, import rules, template
 	.venv/bin/ruff format --check . && .venv/bin/ruff check .
 	.venv/bin/mypy && .venv/bin/lint-imports
 	.venv/bin/python -m scripts.limits
-	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv-sam/bin/sam validate --lint
+	$(SAM) validate --lint
 
 format: .venv/dev
 	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
@@ -27,11 +31,19 @@ bench: .venv/dev ## overhead against calling the upstream directly
 	$(RUN) -m bench
 
 build: .venv-sam/installed ## the deployable package in .aws-sam/build, without Docker
-	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv-sam/bin/sam build
+	$(SAM_BUILD)
+
+# The tests run what a deployment runs: the package itself, and the same layer with this machine's wheels.
+.aws-sam/build/template.yaml: template.yaml samconfig.toml $(SHIPPED) | .venv-sam/installed
+	$(SAM_BUILD) && touch $@
+
+.aws-sam/host/built: $(SHIPPED) | .venv-sam/installed
+	rm -rf $(@D) && $(MAKE) -s -C layers/shared host-layer ARTIFACTS_DIR=$(CURDIR)/$(@D) PROMPTSIDE_PYTHON=$(CURDIR)/.venv-sam/bin/python
+	touch $@
 
 lock: .venv/uv ## re-resolve every pinned dependency
 	$(UV) lock --upgrade
-	$(UV) pip compile -q --upgrade --generate-hashes --python-version 3.11 scripts/sam.in -o scripts/sam.txt
+	$(UV) pip compile -q --no-config --upgrade --generate-hashes --python-version 3.11 scripts/sam.in -o scripts/sam.txt
 	$(MAKE) layers/shared/requirements.txt
 
 layers/shared/requirements.txt: uv.lock .venv/uv
