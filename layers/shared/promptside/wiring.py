@@ -10,7 +10,7 @@ from promptside.config import Settings
 from promptside.log import set_level
 from promptside.service import Services
 from promptside.store.base import SecretStore
-from promptside.store.prompts import DynamoPromptReader
+from promptside.store.reader import DynamoPromptReader
 from promptside.store.secrets import SsmSecretStore
 from promptside.transport.http import HttpTransport
 

@@ -98,10 +98,12 @@ class Resolution:
     """Everything one run needs from the table, read together.
 
     `partials` maps each reference as written in a template (`slug`, `slug@5`) to its version, transitively.
-    `virtual_keys` holds the stored ones among the slugs that were asked for.
+    `virtual_keys` holds the stored ones among the slugs that were asked for. `stale` says that the table could not be
+    read and this is what it held a few minutes ago.
     """
 
     api_key: ApiKey | None
     prompt: PromptVersion
     partials: Mapping[str, PartialVersion]
     virtual_keys: Mapping[str, VirtualKey]
+    stale: bool = False

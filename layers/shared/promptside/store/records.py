@@ -1,0 +1,185 @@
+"""What the table holds, as values: pointers, versions, callers' keys and virtual keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptside.schema.prompt import ApiKey, PartialVersion, PromptVersion, VirtualKey
+from promptside.store.items import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What is known of a prompt or partial apart from its versions; the only part of it that changes.
+
+    `labels` maps a label's name to the version that carries it. `revision` grows with every change, so that a writer
+    notices that somebody else was faster. `model` is the published version's. Times are RFC 3339 in UTC.
+    """
+
+    slug: str
+    id: str
+    name: str
+    published: int
+    latest: int
+    labels: Mapping[str, int] = field(default_factory=dict)
+    collection_id: str | None = None
+    status: str = "active"
+    model: str | None = None
+    revision: int = 1
+    created_at: str = ""
+    updated_at: str = ""
+
+
+def pointer_record(pointer: Pointer) -> Record:
+    """Return the attributes of a pointer."""
+    return {
+        "id": pointer.id,
+        "name": pointer.name,
+        "published": pointer.published,
+        "latest": pointer.latest,
+        "labels": dict(pointer.labels),
+        "collection_id": pointer.collection_id,
+        "status": pointer.status,
+        "model": pointer.model,
+        "revision": pointer.revision,
+        "created_at": pointer.created_at,
+        "updated_at": pointer.updated_at,
+    }
+
+
+def pointer_of(record: Mapping[str, Any]) -> Pointer:
+    """Return the pointer in an item."""
+    return Pointer(
+        slug=record["sk"],
+        id=record["id"],
+        name=record["name"],
+        published=record["published"],
+        latest=record["latest"],
+        labels=record.get("labels", {}),
+        collection_id=record.get("collection_id"),
+        status=record.get("status", "active"),
+        model=record.get("model"),
+        revision=record["revision"],
+        created_at=record.get("created_at", ""),
+        updated_at=record.get("updated_at", ""),
+    )
+
+
+def prompt_record(version: PromptVersion) -> Record:
+    """Return the attributes of a prompt version; JSON values as text."""
+    return {
+        "slug": version.slug,
+        "owner_id": version.prompt_id,
+        "version": version.version,
+        "version_id": version.version_id,
+        "kind": version.kind,
+        "string": version.string,
+        "raw": version.raw,
+        "model": version.model,
+        "virtual_key": version.virtual_key,
+        "parameters": json.dumps(version.parameters),
+        "tools": _text(version.tools),
+        "functions": _text(version.functions),
+        "tool_choice": _text(version.tool_choice),
+        "template_metadata": json.dumps(version.template_metadata),
+        "description": version.description,
+        "partials": list(version.partials),
+        "created_at": version.created_at,
+    }
+
+
+def prompt_of(record: Mapping[str, Any]) -> PromptVersion:
+    """Return the prompt version in an item."""
+    return PromptVersion(
+        slug=record["slug"],
+        prompt_id=record["owner_id"],
+        version=record["version"],
+        version_id=record["version_id"],
+        kind=record["kind"],
+        string=record["string"],
+        raw=record["raw"],
+        model=record.get("model"),
+        virtual_key=record.get("virtual_key"),
+        parameters=json.loads(record["parameters"]),
+        tools=_value(record.get("tools")),
+        functions=_value(record.get("functions")),
+        tool_choice=_value(record.get("tool_choice")),
+        template_metadata=json.loads(record["template_metadata"]),
+        description=record.get("description"),
+        partials=tuple(record["partials"]),
+        created_at=record["created_at"],
+    )
+
+
+def partial_record(version: PartialVersion) -> Record:
+    """Return the attributes of a partial's version."""
+    return {
+        "slug": version.slug,
+        "owner_id": version.partial_id,
+        "version": version.version,
+        "version_id": version.version_id,
+        "string": version.string,
+        "description": version.description,
+        "partials": list(version.partials),
+        "created_at": version.created_at,
+    }
+
+
+def partial_of(record: Mapping[str, Any]) -> PartialVersion:
+    """Return the partial's version in an item."""
+    return PartialVersion(
+        slug=record["slug"],
+        partial_id=record["owner_id"],
+        version=record["version"],
+        version_id=record["version_id"],
+        string=record["string"],
+        description=record.get("description"),
+        partials=tuple(record["partials"]),
+        created_at=record["created_at"],
+    )
+
+
+def api_key_record(key: ApiKey) -> Record:
+    """Return the attributes of a caller's key."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "status": key.status,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+    }
+
+
+def api_key_of(record: Mapping[str, Any]) -> ApiKey:
+    """Return the caller's key in an item."""
+    return ApiKey(
+        id=record["id"],
+        digest=record["sk"],
+        name=record["name"],
+        scopes=frozenset(record["scopes"]),
+        status=record["status"],
+        created_at=record["created_at"],
+        expires_at=record.get("expires_at"),
+    )
+
+
+def virtual_key_of(record: Mapping[str, Any]) -> VirtualKey:
+    """Return the virtual key in an item."""
+    return VirtualKey(
+        slug=record["sk"],
+        provider=record["provider"],
+        settings=record.get("settings", {}),
+        secret_name=record.get("secret_name"),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _value(text: str | None) -> Any:
+    return None if text is None else json.loads(text)

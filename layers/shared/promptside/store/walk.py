@@ -1,0 +1,214 @@
+"""Finds its way from a reference to the versions it needs, over the items that were read so far."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from promptside.errors import InvalidRequest, NotFound
+from promptside.schema.prompt import PartialVersion, PromptVersion, Reference, Resolution, VirtualKey
+from promptside.store.cache import BoundedCache
+from promptside.store.items import Record
+from promptside.store.names import PUBLISHED, Family, Key, KeySpace, is_slug, is_uuid, version_number
+from promptside.store.records import Pointer, partial_of, pointer_of, prompt_of, virtual_key_of
+
+MOST_PARTIALS = 100
+_Version = TypeVar("_Version", PromptVersion, PartialVersion)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What never changes once it is stored: versions by owner and number, and the slug behind each UUID."""
+
+    prompts: BoundedCache[tuple[str, int], PromptVersion]
+    partials: BoundedCache[tuple[str, int], PartialVersion]
+    slugs: BoundedCache[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf(Generic[_Version]):
+    """Where versions of one family are kept and how they are read from items."""
+
+    family: Family
+    cache: BoundedCache[tuple[str, int], _Version]
+    decode: Callable[[Record], _Version]
+
+
+@dataclass(slots=True)
+class Walk:
+    """One attempt over `items`; when it needs more, `missing` has the keys.
+
+    `changing` are the keys of everything on the way that may be different next time.
+    """
+
+    keys: KeySpace
+    known: Known
+    items: dict[Key, Record | None]
+    missing: set[Key] = field(default_factory=set)
+    changing: list[Key] = field(default_factory=list)
+
+    def run(self, reference: Reference, virtual_keys: Collection[str]) -> Resolution | None:
+        """Return the resolution without the caller's key, or None when `missing` has to be read first.
+
+        Raises NotFound, and InvalidRequest for more partials than one prompt may have.
+        """
+        version = self._prompt(reference)
+        if version is None:
+            return None
+        partials = self._partials(version)
+        stored = self._virtual_keys(virtual_keys, version)
+        if self.missing:
+            return None
+        return Resolution(api_key=None, prompt=version, partials=partials, virtual_keys=stored)
+
+    def _prompt(self, reference: Reference) -> PromptVersion | None:
+        slug = self._slug(reference.id)
+        if slug is None:
+            return None
+        pointer = self._pointer("prompt", slug, lambda: prompt_not_found(reference.id))
+        if pointer is None:
+            return None
+        if is_uuid(reference.id) and pointer.id != reference.id.lower():
+            raise prompt_not_found(reference.id)
+        number = selected(pointer, reference.selector)
+        return self._version(
+            _Shelf("prompt", self.known.prompts, prompt_of),
+            pointer,
+            number,
+            lambda: prompt_version_not_found(pointer.slug, reference.selector),
+        )
+
+    def _slug(self, name: str) -> str | None:
+        if not is_uuid(name):
+            return name
+        known = self.known.slugs.find(name.lower())
+        if known is not None:
+            return known
+        key = self.keys.identity("prompt", name)
+        if key not in self.items:
+            self.missing.add(key)
+            return None
+        record = self.items[key]
+        if record is None:
+            raise prompt_not_found(name)
+        slug: str = record["slug"]
+        self.known.slugs.put(name.lower(), slug)
+        return slug
+
+    def _partials(self, version: PromptVersion) -> dict[str, PartialVersion]:
+        """Return the partials by reference; a circle of partials ends because each reference is visited once."""
+        found: dict[str, PartialVersion] = {}
+        seen = set(version.partials)
+        waiting = deque(version.partials)
+        while waiting:
+            reference = waiting.popleft()
+            partial = self._partial(reference)
+            if partial is None:
+                continue
+            found[reference] = partial
+            waiting.extend(name for name in partial.partials if name not in seen)
+            seen.update(partial.partials)
+            if len(seen) > MOST_PARTIALS:
+                raise InvalidRequest(
+                    f"Prompt '{version.slug}' uses more than {MOST_PARTIALS} partials", param="prompt_id"
+                )
+        return found
+
+    def _partial(self, text: str) -> PartialVersion | None:
+        slug, at, selector = text.partition("@")
+        if not is_slug(slug):
+            raise partial_not_found(text)
+        number = version_number(selector)
+        if at and number and self.keys.pointer("partial", slug) not in self.items:
+            # The number says which version it will be: both items come in one read.
+            self.missing.add(self.keys.version("partial", slug, number))
+        pointer = self._pointer("partial", slug, lambda: partial_not_found(text))
+        if pointer is None:
+            return None
+        number = selected(pointer, selector if at else None)
+        shelf = _Shelf("partial", self.known.partials, partial_of)
+        return self._version(shelf, pointer, number, lambda: partial_not_found(text))
+
+    def _virtual_keys(self, wanted: Collection[str], version: PromptVersion) -> dict[str, VirtualKey]:
+        named = [version.virtual_key, _slug_in_model(version.model)]
+        own = [slug for slug in named if slug is not None and is_slug(slug)]
+        self.changing.extend(self.keys.virtual_key(slug) for slug in own)
+        stored: dict[str, VirtualKey] = {}
+        for slug in {*wanted, *own}:
+            key = self.keys.virtual_key(slug)
+            if key not in self.items:
+                self.missing.add(key)
+            elif (record := self.items[key]) is not None:
+                stored[slug] = virtual_key_of(record)
+        return stored
+
+    def _pointer(self, family: Family, slug: str, not_found: Callable[[], NotFound]) -> Pointer | None:
+        key = self.keys.pointer(family, slug)
+        self.changing.append(key)
+        if key not in self.items:
+            self.missing.add(key)
+            return None
+        record = self.items[key]
+        if record is None:
+            raise not_found()
+        return pointer_of(record)
+
+    def _version(
+        self, shelf: _Shelf[_Version], pointer: Pointer, number: int | None, not_found: Callable[[], NotFound]
+    ) -> _Version | None:
+        """Return a version, or None when it is not yet read and then in `missing`."""
+        if number is None:
+            raise not_found()
+        cached = shelf.cache.find((pointer.id, number))
+        if cached is not None:
+            return cached
+        key = self.keys.version(shelf.family, pointer.slug, number)
+        if key not in self.items:
+            self.missing.add(key)
+            return None
+        record = self.items[key]
+        # A prompt of the same slug may have been deleted before: its versions are not this one's.
+        if record is None or record["owner_id"] != pointer.id:
+            raise not_found()
+        version = shelf.decode(record)
+        shelf.cache.put((pointer.id, number), version)
+        return version
+
+
+def selected(pointer: Pointer, selector: str | None) -> int | None:
+    """Return the version that a selector names: a number, `latest`, a label, or the published one; None if none."""
+    if selector is None or selector in PUBLISHED:
+        return pointer.published
+    if selector == "latest":
+        return pointer.latest
+    number = version_number(selector)
+    if number is not None:
+        return number if 0 < number <= pointer.latest else None
+    return pointer.labels.get(selector)
+
+
+def _slug_in_model(model: str | None) -> str | None:
+    if model is None or not model.startswith("@"):
+        return None
+    return model[1:].partition("/")[0]
+
+
+def prompt_not_found(name: str) -> NotFound:
+    """Return the error for a prompt that is not there."""
+    return NotFound(f"Prompt '{name[:128]}' not found", param="prompt_id", code="prompt_not_found")
+
+
+def prompt_version_not_found(slug: str, selector: str | None) -> NotFound:
+    """Return the error for a version or label that a prompt does not have."""
+    return NotFound(
+        f"Prompt '{slug}' has no version or label '{(selector or 'published')[:64]}'",
+        param="prompt_id",
+        code="prompt_version_not_found",
+    )
+
+
+def partial_not_found(reference: str) -> NotFound:
+    """Return the error for a partial that is not there."""
+    return NotFound(f"Partial '{reference[:128]}' not found", param="prompt_id", code="partial_not_found")
