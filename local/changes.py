@@ -86,7 +86,9 @@ def _batches(table: str, changes: Iterator[Change]) -> Iterator[tuple[str, JsonO
 def _touched(name: str, body: JsonObject, state: State) -> list[tuple[str, JsonObject]]:
     """Return table and key of every item that a call writes."""
     if name == "TransactWriteItems":
-        actions = [action for item in body["TransactItems"] for kind, action in item.items() if kind != "ConditionCheck"]
+        actions = [
+            action for item in body["TransactItems"] for kind, action in item.items() if kind != "ConditionCheck"
+        ]
     elif name == "BatchWriteItem":
         actions = [
             {"TableName": table, **request}

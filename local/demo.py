@@ -138,7 +138,9 @@ def _texts(source: Any) -> list[str]:
 
 def _completion(reply: _Reply) -> JsonObject:
     content: JsonObject = (
-        {"message": {"role": "assistant", "content": reply.text, "refusal": None}} if reply.chat else {"text": reply.text}
+        {"message": {"role": "assistant", "content": reply.text, "refusal": None}}
+        if reply.chat
+        else {"text": reply.text}
     )
     return {
         "id": reply.id,

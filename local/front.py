@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from importlib import import_module
 from typing import Any
@@ -32,6 +33,11 @@ class ManagementFunction:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._module: Any = None
+
+    def preload(self) -> None:
+        """Import it now; a failure shows, with its answer, at the first call."""
+        with contextlib.suppress(Exception):
+            self.handler()
 
     def handler(self) -> Handler:
         """Return the function's handler. It reads its settings from the environment when it is imported."""

@@ -100,4 +100,6 @@ def _stream(base_url: str, api_key: str, prompt: PromptFile) -> Iterator[str]:
 def _text(chunk: dict[str, Any]) -> str:
     if "error" in chunk:
         raise ValueError(chunk["error"]["message"])
-    return "".join((choice.get("delta") or {}).get("content") or choice.get("text") or "" for choice in chunk["choices"])
+    return "".join(
+        (choice.get("delta") or {}).get("content") or choice.get("text") or "" for choice in chunk["choices"]
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_PORT = 8787
+SHORTEST_KEY = 16
 DEFAULT_KEY = "ps-local-development-key"
 
 
@@ -47,4 +48,6 @@ def _api_key(text: str) -> str:
         return DEFAULT_KEY
     if not (text.isascii() and text.isprintable()) or " " in text:
         raise BadOption("PROMPTSIDE_API_KEY must be printable ASCII without spaces: it travels in a header")
+    if len(text) < SHORTEST_KEY:
+        raise BadOption(f"PROMPTSIDE_API_KEY needs at least {SHORTEST_KEY} characters")
     return text

@@ -29,6 +29,8 @@ from typing import Any
 
 import yaml
 
+from promptside.schema.prompt import Kind
+
 JsonObject = dict[str, Any]
 
 _PROMPT_FIELDS = {
@@ -50,7 +52,7 @@ class PromptFile:
 
     slug: str
     name: str
-    kind: str
+    kind: Kind
     string: str
     digest: str
     virtual_key: str
@@ -73,17 +75,8 @@ class PartialFile:
     digest: str
 
 
-def load_prompts(directory: Path) -> list[PromptFile]:
-    """Return the prompts of a directory by slug. Raises BadPromptFile."""
-    return [_prompt(path) for path in sorted(directory.glob("*.yaml"))]
-
-
-def load_partials(directory: Path) -> list[PartialFile]:
-    """Return the partials of a prompt directory by slug. Raises BadPromptFile."""
-    return [_partial(path) for path in sorted((directory / "partials").glob("*.yaml"))]
-
-
-def _prompt(path: Path) -> PromptFile:
+def load_prompt(path: Path) -> PromptFile:
+    """Return the prompt in a file. Raises BadPromptFile."""
     content, digest = _read(path, _PROMPT_FIELDS)
     virtual_key = content.get("virtual_key") or content.get("provider")
     if not virtual_key:
@@ -108,7 +101,8 @@ def _prompt(path: Path) -> PromptFile:
     )
 
 
-def _partial(path: Path) -> PartialFile:
+def load_partial(path: Path) -> PartialFile:
+    """Return the partial in a file. Raises BadPromptFile."""
     content, digest = _read(path, _PARTIAL_FIELDS)
     return PartialFile(path.stem, content.get("name", path.stem), _required(path, content, "text"), digest)
 

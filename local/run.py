@@ -79,7 +79,7 @@ def run(options: Options, environment: Mapping[str, str], running: ExitStack) ->
         run_example(base_url, options.api_key, stack.example)
         show_next_steps(base_url, options.api_key, stack.example)
     # While the user is reading; the first call of a management route then finds it imported.
-    threading.Thread(target=stack.management.handler, daemon=True).start()
+    threading.Thread(target=stack.management.preload, daemon=True).start()
     code = store.wait()
     raise RunFailed(
         f"The local store ended unexpectedly (code {code}). Nothing that was acknowledged is lost: start again"

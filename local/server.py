@@ -181,9 +181,7 @@ def _incoming(request: Any, body: bytes) -> HttpRequest:
     return HttpRequest(
         method=request.method.decode("latin-1"),
         path=path,
-        headers={
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.inheaders.items()
-        },
+        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.inheaders.items()},
         query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
         body=body,
     )
@@ -288,4 +286,3 @@ def _drain(client: socket.socket) -> None:
             pass
     except OSError:
         return
-
