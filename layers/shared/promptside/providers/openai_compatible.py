@@ -28,23 +28,23 @@ from promptside.providers.openai_messages import build_messages, build_tools
 from promptside.providers.openai_responses import ResponsesRules, build_responses_body
 from promptside.providers.openai_responses_answer import parse_response_object
 from promptside.providers.openai_responses_stream import ResponsesStreamMapper
-from promptside.providers.openai_rules import AnswerRules, MessageRules, RewriteBody, ToolRules
+from promptside.providers.openai_rules import (
+    AnswerRules,
+    ChooseWire,
+    MessageRules,
+    RewriteBody,
+    ToolRules,
+    Wire,
+    always_chat,
+)
 from promptside.providers.openai_stream import OpenAIStreamMapper
 from promptside.providers.parameters import ParameterTable
 from promptside.schema.chat import Completion
 
 Authorize = Callable[[Mapping[str, str]], Mapping[str, str]]
 Sign = Callable[[Mapping[str, str]], Signing | None]
-BuildUrl = Callable[[str, str, ProviderCall], str]
+BuildUrl = Callable[[ProviderCall, Mapping[str, str], str], str]
 UsageRequest = Literal["always", "when_asked", "never"]
-
-Wire = Literal["chat", "responses"]
-ChooseWire = Callable[[ProviderCall], Wire]
-
-
-def always_chat(_: ProviderCall) -> Wire:
-    """Return the wire of a host that has no other."""
-    return "chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ class OpenAICompatible:
     `base_url` ends before the path; None means that `custom_host` must be configured. `text_path` is None without a
     text endpoint. `ask_usage` says when `stream_options.include_usage` is sent: a host that refuses it never gets it.
     `authorize` returns the headers that carry the credentials, `sign` a token to fetch instead, `header_fields` maps
-    further fields to headers. `build_url` takes base URL, path and call, where joining is not enough. `rewrite` has the
-    last word on the body of the chat and text wire. `choose_wire` says which chat calls go through the Responses wire,
-    and `responses` how.
+    further fields to headers. `build_url` makes the URL from call, credentials and path, where joining a base and a
+    path is not enough. `rewrite` has the last word on the body of the chat and text wire. `choose_wire` says which chat
+    calls go through the Responses wire, and `responses` how.
     """
 
     name: str
@@ -104,7 +104,7 @@ class OpenAICompatible:
     def stream_mapper(self, call: ProviderCall) -> StreamMapper:
         """Return the mapper for one stream; see Provider."""
         if self._wire(call) == "responses":
-            return ResponsesStreamMapper(call, self.name)
+            return ResponsesStreamMapper(call, self.name, enrich=self.responses.answer)
         return OpenAIStreamMapper(call, self.answers, self.name)
 
     def _wire(self, call: ProviderCall) -> Wire:
@@ -132,6 +132,8 @@ class OpenAICompatible:
         path = chat_path if call.kind == "chat" else self.text_path
         if path is None:
             raise no_text_endpoint(self.name)
+        if self.build_url is not None:
+            return self.build_url(call, credentials, path)
         base_url = credentials.get("custom_host") or self.base_url
         if not base_url:
             raise InvalidRequest(
@@ -139,7 +141,7 @@ class OpenAICompatible:
                 param="custom_host",
                 code="invalid_provider_configuration",
             )
-        return join_url(base_url, path) if self.build_url is None else self.build_url(base_url, path, call)
+        return join_url(base_url, path)
 
     def _headers(self, call: ProviderCall, credentials: Mapping[str, str]) -> dict[str, str]:
         headers = {

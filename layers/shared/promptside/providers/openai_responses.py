@@ -41,8 +41,8 @@ class ResponsesRules:
 
     `leading_system_as_instructions` moves the first system messages out of the items. `format_in_text` puts the format
     under `text`, as OpenAI does; otherwise `response_format` stays. `store` is sent unless the call says it, because
-    OpenAI stores answers by default. `rewrite` has the last word on the body, `answer` may add to the completion from
-    the host's answer.
+    OpenAI stores answers by default. `rewrite` has the last word on the body, `answer` may add to the completion, or
+    to the finish chunk, from the host's answer.
     """
 
     path: str = "/responses"

@@ -6,6 +6,7 @@ There is no `[DONE]`; `response.completed` or `response.incomplete` ends the str
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from promptside.errors import JsonObject, ProviderError, ProviderUnusable
@@ -26,12 +27,17 @@ class ResponsesStreamMapper:
     """The mapper of the wire.
 
     What the closing events tell in full is compared with the pieces that came before: only a missing rest is emitted.
+    `enrich` gets the whole response and the finish chunk, to add what the host tells besides (citations).
     """
 
-    def __init__(self, call: ProviderCall, provider: str) -> None:
+    def __init__(
+        self, call: ProviderCall, provider: str, *, enrich: Callable[[JsonObject, Chunk], None] | None = None
+    ) -> None:
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
         self._provider = provider
+        self._enrich = enrich
+        self._items: dict[Any, JsonObject] = {}
         self._chunks = ChunkBuilder(call)
         self._opened = False
         self._sent: dict[tuple[Any, ...], str] = {}
@@ -118,6 +124,8 @@ class ResponsesStreamMapper:
     def _item(self, output: Any, item: Any, *, whole: bool) -> list[Chunk]:
         if not isinstance(item, dict):
             return []
+        if whole:
+            self._items[output] = item
         match item.get("type"):
             case "function_call" | "custom_tool_call":
                 opened = self._open_tool(output, item)
@@ -181,7 +189,11 @@ class ResponsesStreamMapper:
             chunks += self._item(output, item, whole=True)
         self.usage = response_usage(response.get("usage"))
         self.finish_reason = response_finish(response, tools=bool(self._tools))
-        return [*chunks, *self._role(), self._chunks.delta({}, finish_reason=self.finish_reason)]
+        last = self._chunks.delta({}, finish_reason=self.finish_reason)
+        if self._enrich is not None:
+            items = [self._items[output] for output in sorted(self._items)]
+            self._enrich({**response, "output": items}, last)
+        return [*chunks, *self._role(), last]
 
     def _failure(self, data: JsonObject) -> ProviderError:
         response = data.get("response")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from promptside.errors import JsonObject
 from promptside.providers.base import ProviderCall
@@ -14,6 +15,14 @@ RewriteAnswer = Callable[[JsonObject], None]
 
 RewriteBody = Callable[[JsonObject, ProviderCall, list[str]], JsonObject]
 """Returns the body to send, from the one the tables made; notes what it leaves out with `parameters.drop`."""
+
+Wire = Literal["chat", "responses"]
+ChooseWire = Callable[[ProviderCall], Wire]
+
+
+def always_chat(_: ProviderCall) -> Wire:
+    """Return the wire of a host that has no other."""
+    return "chat"
 
 
 @dataclass(frozen=True, slots=True)
