@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.engines import Engine, ministack, moto
+from tests.product import close_products
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,10 @@ def any_engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn, for the store's contract tests."""
     found: Engine = request.getfixturevalue("engine" if request.param == "ministack" else "moto_engine")
     return found
+
+
+@pytest.fixture(autouse=True)
+def _closed_products() -> Iterator[None]:
+    """Leave no connection to a test's provider behind."""
+    yield
+    close_products()

@@ -11,7 +11,8 @@ Buffered, streamed and event-driven runs all come through here.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from promptside.errors import (
     Forbidden,
     JsonObject,
     PromptsideError,
+    ProviderError,
     ProviderTimeout,
 )
 from promptside.images import inline_images
@@ -95,10 +97,8 @@ def complete(services: Services, request: RunRequest, *, deadline: float | None 
     started = time.monotonic()
     prepared = prepare(services, request)
     limits = _limits(services.settings, request, deadline)
-    try:
+    with _blaming(prepared.target, request, limits, deadline):
         prepared, body = _exchange(services, request, prepared, limits)
-    except ProviderTimeout as error:
-        raise _whose_timeout(error, request, limits, deadline) from error
     body["provider"] = prepared.provider.name
     if request.strict_openai:
         body = strip_extras(body)
@@ -115,13 +115,11 @@ def stream(services: Services, request: RunRequest, *, deadline: float | None = 
     started = time.monotonic()
     prepared = prepare(services, request)
     limits = _limits(services.settings, request, deadline)
-    try:
+    with _blaming(prepared.target, request, limits, deadline):
         prepared, upstream = _open(services, request, prepared, limits)
-    except ProviderTimeout as error:
-        raise _whose_timeout(error, request, limits, deadline) from error
     chunks = ChunkStream(
         upstream,
-        prepared.provider,
+        prepared.target,
         prepared.call,
         limits=limits,
         strict_openai=request.strict_openai,
@@ -270,6 +268,21 @@ def _limits(settings: Settings, request: RunRequest, deadline: float | None) -> 
         first_byte_seconds=first_byte,
         idle_seconds=settings.idle_seconds,
     )
+
+
+@contextmanager
+def _blaming(
+    target: Target, request: RunRequest, limits: Limits, deadline: float | None
+) -> Generator[None, None, None]:
+    """Name the provider in what the transport raises, and say whose limit a timeout was."""
+    try:
+        yield
+    except ProviderTimeout as error:
+        target.blame(error)
+        raise _whose_timeout(error, request, limits, deadline) from error
+    except ProviderError as error:
+        target.blame(error)
+        raise
 
 
 def _whose_timeout(

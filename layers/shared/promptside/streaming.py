@@ -7,11 +7,12 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Literal
 
 from promptside.answers import decode_answer
-from promptside.errors import DeadlineExceeded, PromptsideError, ProviderTimeout, RequestTimeout
-from promptside.providers.base import Provider, ProviderCall, StreamMapper
+from promptside.errors import DeadlineExceeded, PromptsideError, ProviderError, ProviderTimeout, RequestTimeout
+from promptside.providers.base import ProviderCall, StreamMapper
 from promptside.providers.replay import completion_as_chunks
 from promptside.providers.strictness import strip_extras
 from promptside.schema.chat import Chunk, Usage
+from promptside.target import Target
 from promptside.transport.base import Limits, ProviderStream
 
 Outcome = Literal["completed", "client_left"] | str
@@ -28,7 +29,7 @@ class ChunkStream:
     def __init__(
         self,
         upstream: ProviderStream,
-        provider: Provider,
+        target: Target,
         call: ProviderCall,
         *,
         limits: Limits,
@@ -39,7 +40,8 @@ class ChunkStream:
         self.finish_reason: str | None = None
         self.outcome: Outcome = "client_left"
         self._upstream = upstream
-        self._provider = provider
+        self._target = target
+        self._provider = target.provider
         self._call = call
         self._limits = limits
         self._strict_openai = strict_openai
@@ -96,11 +98,15 @@ class ChunkStream:
             yield self._dress(mapper.finish())
             self.outcome = "completed"
         except ProviderTimeout as error:
+            self._target.blame(error)
             if time.monotonic() >= self._limits.deadline:
                 raise DeadlineExceeded(
                     "The function's time is over before the provider's answer was complete",
                     provider=self._provider.name,
                 ) from error
+            raise
+        except ProviderError as error:
+            self._target.blame(error)
             raise
         finally:
             self.usage, self.finish_reason = mapper.usage, mapper.finish_reason

@@ -12,7 +12,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from promptside.config import Settings
-from promptside.errors import ConfigurationError, InvalidRequest
+from promptside.errors import ConfigurationError, InvalidRequest, JsonObject, ProviderError
 from promptside.providers.base import Credentials, Provider
 from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials, public_settings
 from promptside.providers.registry import ALIASES, MODULES, get_provider
@@ -21,6 +21,7 @@ from promptside.schema.request import RunRequest
 from promptside.store.base import SecretStore
 
 DEMO = "demo"
+_SHORTEST_SECRET = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,15 @@ class Target:
     model: str
     secret: str | None = None
     guarded: bool = False
+
+    def blame(self, error: ProviderError) -> None:
+        """Name the provider in an error, and take out of it any secret that the provider's answer repeated."""
+        error.provider = error.provider or self.provider.name
+        for field in self.provider.fields:
+            secret = self.credentials.get(field.name, "")
+            if field.secret and len(secret) >= _SHORTEST_SECRET:
+                error.message = error.message.replace(secret, "***")
+                error.extra = cast("JsonObject", _without(error.extra, secret))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +227,16 @@ def check_custom_host(url: str, settings: Settings) -> None:
         if allowed == "*" or allowed in names or (allowed.startswith("*.") and host.endswith(allowed[1:])):
             return
     raise _refused("is not among the custom hosts that this stack allows (parameter AllowedCustomHosts)")
+
+
+def _without(value: Any, secret: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(secret, "***")
+    if isinstance(value, dict):
+        return {name: _without(item, secret) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item, secret) for item in value]
+    return value
 
 
 def _refused(problem: str) -> InvalidRequest:
