@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,7 +74,7 @@ def _bring(
                 pointer = _new_pointer(file)
                 store.create(pointer, make(file, pointer))
             elif _is_outdated(published.get(file.slug), file):
-                store.add_version(file.slug, lambda old, file=file: _next(old, file, make))  # type: ignore[misc]
+                store.add_version(file.slug, partial(_next, file, make))
         except PromptsideError as error:
             notices.append(f"Left out: {file.slug}: {error.message}")
 
@@ -101,7 +102,7 @@ def _new_pointer(file: PromptFile | PartialFile) -> Pointer:
     )
 
 
-def _next(old: Pointer, file: File, make: Callable[[File, Pointer], Version]) -> tuple[Pointer, Version]:
+def _next(file: File, make: Callable[[File, Pointer], Version], old: Pointer) -> tuple[Pointer, Version]:
     now = timestamp(datetime.now(UTC))
     model = file.model if isinstance(file, PromptFile) else None
     new = replace(old, latest=old.latest + 1, published=old.latest + 1, model=model, updated_at=now)

@@ -35,13 +35,13 @@ _DRAIN_SECONDS = 1.0
 _READ_BYTES = 256 * 1024
 
 
-class LocalServer(HTTPServer):  # type: ignore[misc]  # cheroot has no types
+class LocalServer(HTTPServer):
     """Answers every request with `answer`, in one of many threads. A port of 0 picks a free one."""
 
     max_request_header_size = LARGEST_HEADER_BYTES
     timeout = _READ_SECONDS
     request_queue_size = 128
-    keep_alive_conn_limit = None
+    keep_alive_conn_limit = None  # type: ignore[assignment]  # documented, but its type forgets it
     shutdown_timeout = 1
     nodelay = True
 
@@ -62,14 +62,15 @@ class LocalServer(HTTPServer):  # type: ignore[misc]  # cheroot has no types
         self.stopping = True
         super().stop()
 
-    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:  # noqa: FBT001, FBT002
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         """Keep quiet: clients that leave are no news, and everything else has been answered and logged."""
 
 
-class _HeaderReader(HeaderReader):  # type: ignore[misc]  # cheroot has no types
+class _HeaderReader(HeaderReader):
     """Joins repeated headers, so that two lengths are no number, and refuses folded lines."""
 
-    def __call__(self, rfile: Any, hdict: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    def __call__(self, rfile: Any, hdict: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
+        hdict = {} if hdict is None else hdict
         while (line := rfile.readline()) != b"\r\n":
             name, colon, value = line.partition(b":")
             if not line.endswith(b"\r\n") or not colon or not name or name.strip() != name:
@@ -79,7 +80,7 @@ class _HeaderReader(HeaderReader):  # type: ignore[misc]  # cheroot has no types
         return hdict
 
 
-class _Request(HTTPRequest):  # type: ignore[misc]  # cheroot has no types
+class _Request(HTTPRequest):
     """Says in the common error body what is wrong with the HTTP itself."""
 
     header_reader = _HeaderReader()
@@ -87,8 +88,7 @@ class _Request(HTTPRequest):  # type: ignore[misc]  # cheroot has no types
     def simple_response(self, status: str, msg: str = "") -> None:
         self.close_connection = True
         error = _protocol_error(int(str(status)[:3]), msg or str(status)[4:])
-        answer = error_response(error, trace_id_of({}))
-        _send(self.conn, _head(answer, {"content-length": str(len(answer.body)), "connection": "close"}) + answer.body)
+        _send(self.conn, _whole(error_response(error, trace_id_of({})), {"connection": "close"}))
         self.sent_headers = True
         _drain(self.conn.socket)
 
@@ -98,11 +98,11 @@ class _Request(HTTPRequest):  # type: ignore[misc]  # cheroot has no types
         self.server.gateway(self).respond()
 
 
-class _Connection(HTTPConnection):  # type: ignore[misc]  # cheroot has no types
+class _Connection(HTTPConnection):
     RequestHandlerClass = _Request
 
 
-class _Gateway(Gateway):  # type: ignore[misc]  # cheroot has no types
+class _Gateway(Gateway):
     """Translates one exchange."""
 
     def respond(self) -> None:
@@ -128,8 +128,7 @@ class _Gateway(Gateway):  # type: ignore[misc]  # cheroot has no types
         request.close_connection = request.close_connection or not request.server.ready
         try:
             if isinstance(answer.body, bytes):
-                framing = {"content-length": str(len(answer.body)), **self._connection()}
-                _send(request.conn, _head(answer, framing) + (b"" if request.method == b"HEAD" else answer.body))
+                _send(request.conn, _whole(answer, self._connection(), bodiless=request.method == b"HEAD"))
             else:
                 self._stream(answer, answer.body)
         finally:
@@ -241,6 +240,11 @@ def _protocol_error(status: int, message: str) -> PromptsideError:
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return PayloadTooLarge(text)
     return InvalidRequest(text, status=status)
+
+
+def _whole(answer: HttpResponse, framing: dict[str, str], *, bodiless: bool = False) -> bytes:
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    return _head(answer, {"content-length": str(len(body)), **framing}) + (b"" if bodiless else body)
 
 
 def _head(answer: HttpResponse, framing: dict[str, str]) -> bytes:

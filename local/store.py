@@ -26,11 +26,11 @@ class StateDirectory:
     not before.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience_seconds: float = _LOCK_SECONDS) -> None:
         self.path = path
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.lock = (path / "lock").open("a+")
-        deadline = time.monotonic() + _LOCK_SECONDS
+        deadline = time.monotonic() + patience_seconds
         while not self._try_lock():
             # The engine of an instance that was killed needs a moment to notice.
             if time.monotonic() >= deadline:

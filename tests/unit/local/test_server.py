@@ -74,9 +74,9 @@ def parts_of(raw: bytes) -> tuple[int, dict[str, str], bytes]:
     return int(status.split()[1]), dict(line.split(": ", 1) for line in lines), body
 
 
-def call(port: int, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+def call(port: int, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
-    connection.request(method, path, body, headers or {})
+    connection.request(method, path, body, headers)
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
@@ -84,7 +84,7 @@ def call(port: int, method: str, path: str, body: Any = None, headers: dict[str,
 
 
 def test_the_request_arrives_as_it_was_sent(echo_port: int) -> None:
-    answer = call(echo_port, "PUT", "/v1//prompts/a%40b?x=1&y=&z=a+b", b"12345", {"X-One": "1"})
+    answer = call(echo_port, "PUT", "/v1//prompts/a%40b?x=1&y=&z=a+b", b"12345", **{"X-One": "1"})
 
     assert answer == (
         200,
@@ -232,10 +232,13 @@ def test_each_part_of_a_stream_leaves_before_the_next_is_made() -> None:
 
 
 def test_an_old_client_gets_a_stream_without_chunks() -> None:
-    with serving(lambda _: HttpResponse(200, {}, Stream(iter([b"one ", b"", b"two"])))) as port:
-        with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as client:
-            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            raw = b"".join(iter(lambda: client.recv(65536), b""))
+    stream = Stream(iter([b"one ", b"", b"two"]))
+    with (
+        serving(lambda _: HttpResponse(200, {}, stream)) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as client,
+    ):
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        raw = b"".join(iter(lambda: client.recv(65536), b""))
 
     assert parts_of(raw)[2] == b"one two"
 
