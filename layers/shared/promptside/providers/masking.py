@@ -14,9 +14,9 @@ TEXT_CHARACTERS = 500
 _KEYS = re.compile(
     r"\b((?:sk|pk|rk|xai|nvapi|pplx|gsk|hf|fw|tgp)[-_]|AIza|AKIA|ASIA|ABSK|eyJ|ya29\.|[Bb]earer\s+)[\w\-.*+/=]{8,}"
 )
-_INVISIBLE = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
-_TAGS = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
+_INVISIBLE = (("<!--", "-->"), ("<script", "</script>"), ("<style", "</style>"))
+_TITLE = ("<title", "</title>")
 _LONGEST_HTML = 100_000
 
 
@@ -34,10 +34,26 @@ def plain_text(text: str) -> str:
     """Return the first characters of a text or HTML page as one line."""
     page = text[:_LONGEST_HTML]
     if page.lstrip().startswith("<"):
-        title = _TITLE.search(page)
-        body = _TAGS.sub(" ", _INVISIBLE.sub(" ", page))
-        page = html.unescape(body if body.strip() or title is None else title.group(1))
+        for start, end in _INVISIBLE:
+            page, _ = _cut(page, start, end)
+        rest, titles = _cut(page, *_TITLE)
+        page = html.unescape(_TAG.sub(" ", rest))
+        page = page if page.strip() else html.unescape(_TAG.sub(" ", titles))
     return " ".join(page.split())[:TEXT_CHARACTERS]
+
+
+def _cut(page: str, start: str, end: str) -> tuple[str, str]:
+    """Return the page without what stands between the marks, and what stood there; in linear time, as no regex is."""
+    lower = page.lower()
+    kept: list[str] = []
+    removed: list[str] = []
+    position = 0
+    while (found := lower.find(start, position)) >= 0:
+        kept.append(page[position:found])
+        closed = lower.find(end, found)
+        position = len(page) if closed < 0 else closed + len(end)
+        removed.append(page[found:position])
+    return " ".join([*kept, page[position:]]), " ".join(removed)
 
 
 def _masked(value: Any) -> Any:

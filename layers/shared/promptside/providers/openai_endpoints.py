@@ -18,7 +18,7 @@ def join_url(base_url: str, path: str) -> str:
     """
     base, mark, query = base_url.partition("?")
     base = base.rstrip("/")
-    known = next((ending for ending in (path, *_PATHS) if base.endswith(ending)), "")
+    known = next((ending for ending in (*_PATHS, path) if base.endswith(ending)), "")
     return f"{base.removesuffix(known)}{path}{mark}{query}"
 
 

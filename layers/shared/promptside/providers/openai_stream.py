@@ -37,6 +37,8 @@ class OpenAIStreamMapper:
         self._created = call.created
         self._model = call.model
         self._include_usage = call.include_usage
+        wanted = call.parameters.get("n")
+        self._expected = wanted if type(wanted) is int and wanted > 0 and self._chat else 1
         self._started = False
         self._done = False
         self._choices: dict[int, StreamedChoice] = {}
@@ -60,7 +62,7 @@ class OpenAIStreamMapper:
         choices = self._choices.values()
         if self._done and not choices:
             raise ProviderUnusable(f"{self._provider} answered a stream without any choices", provider=self._provider)
-        finished = bool(choices) and all(choice.finished for choice in choices)
+        finished = len(choices) >= self._expected and all(choice.finished for choice in choices)
         ended = self._done or (self._rules.ends_without_done and self.usage is not None and bool(choices))
         if not finished and not ended:
             raise ProviderUnusable(
