@@ -17,6 +17,9 @@ BASE_URL = "https://api.anthropic.com"
 VERSION = "2023-06-01"
 """Pinned: the next version refuses parameters that stored prompts have, and the vendor's SDKs switch without asking."""
 
+NO_SAMPLING_SINCE = "2026-10-21"
+"""From this version of the API on, no model takes sampling parameters."""
+
 
 class Anthropic:
     """The adapter; it holds nothing."""
@@ -36,6 +39,7 @@ class Anthropic:
             "Another origin than https://api.anthropic.com, with an optional path prefix",
             environment=("ANTHROPIC_BASE_URL",),
             header="x-portkey-custom-host",
+            pattern=r"https?://[A-Za-z0-9.:_\[\]-]+(/[A-Za-z0-9._~/-]*)?",
             aliases=("customHost", "base_url"),
         ),
         Field(
@@ -62,12 +66,13 @@ class Anthropic:
 
     def build_request(self, call: ProviderCall, credentials: Mapping[str, str]) -> ProviderRequest:
         """Build the Messages request; see `Provider.build_request`."""
-        built = build_messages_body(call, provider=self.name)
+        version = credentials.get("version") or VERSION
+        built = build_messages_body(call, provider=self.name, takes_sampling=version < NO_SAMPLING_SINCE)
         if call.stream:
             built.body["stream"] = True
         headers = {
             "x-api-key": credentials["api_key"],
-            "anthropic-version": credentials.get("version") or VERSION,
+            "anthropic-version": version,
             "content-type": "application/json",
         }
         if built.betas:

@@ -52,9 +52,7 @@ _CLAUDE_4_6 = replace(
     prefill=False,
     max_output=128_000,
 )
-_CLAUDE_4_7 = replace(
-    _CLAUDE_4_6, sampling="none", thinking="adaptive", efforts=_ALL_EFFORTS, strict_on_bedrock=False
-)
+_CLAUDE_4_7 = replace(_CLAUDE_4_6, sampling="none", thinking="adaptive", efforts=_ALL_EFFORTS, strict_on_bedrock=False)
 _CLAUDE_4_8 = replace(_CLAUDE_4_7, later_system=True)
 _HAIKU_5_5 = replace(_CLAUDE_4_8, thinks_unasked=True, strict_on_bedrock=True)
 _SONNET_5_5 = replace(_HAIKU_5_5, thinking_off="between_tools", forced_tools=False)
@@ -78,7 +76,7 @@ ROWS: tuple[tuple[str | None, tuple[int, int], ClaudeModel], ...] = (
 )
 """Family (None is any), first version, capabilities; the first row that fits counts."""
 
-UNKNOWN = ClaudeModel(thinking="both", efforts=_ALL_EFFORTS, later_system=True, json_schema=True, cache_ttl=True)
+UNKNOWN = ClaudeModel(thinking="both", efforts=_ALL_EFFORTS, json_schema=True, cache_ttl=True)
 """A name without a version says nothing: everything is sent as it is asked for, and the provider decides."""
 
 _NAMED = re.compile(r"claude-([a-z]+)-(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")

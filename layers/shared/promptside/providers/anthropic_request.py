@@ -23,9 +23,6 @@ from promptside.providers.tool_use import PARAMETERS as TOOL_PARAMETERS
 from promptside.providers.tool_use import ToolNames, ToolUse, read_tools
 from promptside.providers.turns import Conversation, Text
 
-NO_SAMPLING_SINCE = "2026-10-21"
-"""From this version of the API on, no model takes sampling parameters."""
-
 JSON_INSTRUCTION = "Answer with one JSON object and nothing else: no code fence and no text around it."
 
 DEFAULT_MAX_TOKENS = 8_192
@@ -83,8 +80,11 @@ def model_of(call: ProviderCall) -> ClaudeModel:
     return claude_model(call.model, override=call.settings.get("base_model"))
 
 
-def build_messages_body(call: ProviderCall, *, provider: str) -> MessagesBody:
-    """Build the body for a chat call. Raises InvalidRequest that names what the model cannot do."""
+def build_messages_body(call: ProviderCall, *, provider: str, takes_sampling: bool = True) -> MessagesBody:
+    """Build the body for a chat call; without `takes_sampling` temperature, top_p and top_k are dropped.
+
+    Raises InvalidRequest that names what the model cannot do.
+    """
     refuse_text(call, provider)
     draft = Draft(call, provider)
     model = model_of(call)
@@ -102,7 +102,7 @@ def build_messages_body(call: ProviderCall, *, provider: str) -> MessagesBody:
     forced = use.forced or wanted.tool_schema is not None
     reasoning = plan_reasoning(draft, model, conversation, forced=forced)
     _set_reasoning(draft, reasoning)
-    _set_sampling(draft, model, thinks=_thinks(model, reasoning))
+    _set_sampling(draft, model, allowed=takes_sampling and not _thinks(model, reasoning))
     _set_max_tokens(draft, model, reasoning)
     if wanted.is_object:
         conversation = replace(conversation, system=(*conversation.system, Text(JSON_INSTRUCTION)))
@@ -164,9 +164,8 @@ def _thinks(model: ClaudeModel, reasoning: Reasoning) -> bool:
     return reasoning.thinking["type"] in ("enabled", "adaptive")
 
 
-def _set_sampling(draft: Draft, model: ClaudeModel, *, thinks: bool) -> None:
-    version = str(draft.call.settings.get("version", ""))
-    if model.sampling == "none" or thinks or version >= NO_SAMPLING_SINCE:
+def _set_sampling(draft: Draft, model: ClaudeModel, *, allowed: bool) -> None:
+    if model.sampling == "none" or not allowed:
         draft.drop_present(frozenset({"temperature", "top_p", "top_k"}))
         return
     temperature, top_p, top_k = draft.take("temperature"), draft.take("top_p"), draft.take("top_k")
@@ -192,7 +191,7 @@ def _set_messages(draft: Draft, conversation: Conversation, names: ToolNames) ->
     if conversation.system:
         draft.body["system"] = writer.texts(conversation.system)
     draft.body["messages"] = writer.messages(conversation)
-    stop = draft.take_stop() + list(draft.take("stop_sequences") or [])
+    stop = draft.take_stop("stop") + draft.take_stop("stop_sequences")
     if stop:
         draft.body["stop_sequences"] = stop
 
@@ -204,14 +203,13 @@ def _set_accounting(draft: Draft) -> None:
     if set(metadata) - {"user_id"}:
         draft.drop("metadata")
     user = metadata.get("user_id") or user
-    if isinstance(user, str) and user:
-        # The API refuses ids that look like an e-mail address or a phone number.
-        if _CONTACT.fullmatch(user.strip()):
-            draft.drop("user")
-        else:
-            draft.body["metadata"] = {"user_id": user}
+    # The API refuses ids that look like an e-mail address or a phone number.
+    if user is not None and (not isinstance(user, str) or _CONTACT.fullmatch(user.strip())):
+        draft.drop("user")
+    elif user:
+        draft.body["metadata"] = {"user_id": user}
     tier = draft.take("service_tier")
-    if tier in _TIERS:
+    if isinstance(tier, str) and tier in _TIERS:
         draft.body["service_tier"] = _TIERS[tier]
     elif tier is not None:
         draft.drop("service_tier")
@@ -221,9 +219,11 @@ def _betas(draft: Draft) -> tuple[str, ...]:
     given: list[Any] = [draft.call.settings.get("beta"), draft.take("betas"), draft.take("anthropic_beta")]
     names: list[str] = []
     for value in given:
-        names += value.split(",") if isinstance(value, str) else value or []
-    cleaned = [name.strip() for name in names if isinstance(name, str)]
-    for name in cleaned:
-        if re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name) is None:
-            raise draft.invalid("anthropic_beta", "must be a list of feature names")
-    return tuple(dict.fromkeys(cleaned))
+        if isinstance(value, str):
+            names += [name.strip() for name in value.split(",")]
+        elif isinstance(value, list):
+            names += [str(name) for name in value]
+    # They become a header.
+    if not all(re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name) for name in names):
+        raise draft.invalid("anthropic_beta", "must be a list of feature names")
+    return tuple(dict.fromkeys(names))

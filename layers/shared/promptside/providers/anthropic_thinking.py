@@ -26,7 +26,8 @@ class Reasoning:
     @property
     def budget(self) -> int:
         """The tokens set aside for thinking, which count inside the output limit."""
-        return int(self.thinking.get("budget_tokens", 0)) if self.thinking else 0
+        budget = self.thinking.get("budget_tokens") if self.thinking else None
+        return budget if isinstance(budget, int) else 0
 
 
 def plan_reasoning(draft: Draft, model: ClaudeModel, conversation: Conversation, *, forced: bool) -> Reasoning:
@@ -93,7 +94,7 @@ def _translated(draft: Draft, model: ClaudeModel, thinking: JsonObject, effort: 
         return {"type": "adaptive", **{key: thinking[key] for key in ("display",) if key in thinking}}
     if kind == "adaptive" and model.thinking == "budget":
         return {"type": "enabled", "budget_tokens": BUDGETS.get(effort or "high", BUDGETS["high"])}
-    if kind == "enabled" and not isinstance(thinking.get("budget_tokens"), int):
+    if kind == "enabled" and thinking.get("budget_tokens") is None:
         return {**thinking, "budget_tokens": BUDGETS.get(effort or "high", _MIN_BUDGET)}
     return thinking
 

@@ -23,6 +23,9 @@ _MODEL_ARN = re.compile(
     r"arn:aws(-[a-z]+){0,3}:(bedrock|sagemaker):[a-z0-9-]{1,30}:(\d{12})?:[a-z-]{1,40}/[a-zA-Z0-9][a-zA-Z0-9._:/-]{0,1900}"
 )
 
+_DOMAINS = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
+"""The domains of AWS's other partitions, by the first word of their regions."""
+
 
 class Bedrock:
     """The adapter; it holds nothing."""
@@ -35,7 +38,7 @@ class Bedrock:
             required=True,
             environment=("AWS_REGION", "AWS_DEFAULT_REGION"),
             header="x-portkey-aws-region",
-            pattern=r"[a-z]{2}(-[a-z]{2,10}){1,3}-\d{1,2}",
+            pattern=r"[a-z]{2,4}(-[a-z]{2,10}){1,3}-\d{1,2}",
             aliases=("awsRegion", "region"),
         ),
         Field(
@@ -74,6 +77,7 @@ class Bedrock:
             "Another origin than the region's own, with an optional path prefix",
             environment=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
             header="x-portkey-custom-host",
+            pattern=r"https?://[A-Za-z0-9.:_\[\]-]+(/[A-Za-z0-9._~/-]*)?",
             aliases=("customHost", "base_url"),
         ),
         Field(
@@ -147,8 +151,8 @@ def _origin(credentials: Mapping[str, str], region: str) -> str:
     custom = credentials.get("custom_host")
     if custom:
         return custom.rstrip("/")
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"https://bedrock-runtime.{region}.{suffix}"
+    domain = _DOMAINS.get(region.partition("-")[0], "amazonaws.com")
+    return f"https://bedrock-runtime.{region}.{domain}"
 
 
 def _quoted(model: str) -> str:

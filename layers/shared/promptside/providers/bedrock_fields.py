@@ -41,6 +41,9 @@ def set_additional_fields(draft: Draft, model: BedrockModel, use: ToolUse) -> No
         _set_top_k(draft, model, top_k)
     if use.parallel is False and use.tools and use.mode != "none":
         _forbid_parallel(draft, model)
+    betas = draft.take("anthropic_beta", "betas")
+    if betas is not None:
+        _fields(draft)["anthropic_beta"] = betas.split(",") if isinstance(betas, str) else betas
     own = draft.take_object("additionalModelRequestFields")
     own = {**draft.take_object("additional_model_request_fields"), **own}
     for name, value in {**draft.rest(), **own}.items():
@@ -60,7 +63,9 @@ def _effort(draft: Draft) -> str | None:
     value = draft.take("reasoning_effort", "reasoning")
     if isinstance(value, dict):
         value = value.get("effort")
-    return value if isinstance(value, str) else None
+    if value is not None and not isinstance(value, str):
+        raise draft.invalid("reasoning_effort", "must be a text")
+    return value
 
 
 def _set_top_k(draft: Draft, model: BedrockModel, top_k: object) -> None:

@@ -144,8 +144,8 @@ def _set_inference(draft: Draft, model: BedrockModel, *, thinks: bool) -> None:
     limit = draft.take_max_tokens()
     if limit is not None:
         sampling["maxTokens"] = limit
-    budget = draft.body.get("additionalModelRequestFields", {}).get("thinking", {}).get("budget_tokens", 0)
-    if isinstance(limit, int) and budget >= limit:
+    budget = draft.body.get("additionalModelRequestFields", {}).get("thinking", {}).get("budget_tokens")
+    if isinstance(limit, int) and isinstance(budget, int) and budget >= limit:
         # Thinking counts inside the limit, which the caller means for the answer.
         sampling["maxTokens"] = limit + budget
     if not model.family.sampling or thinks or (model.claude and model.claude.sampling == "none"):
@@ -180,7 +180,7 @@ def _set_accounting(draft: Draft) -> None:
     if kept:
         draft.body["requestMetadata"] = kept
     tier = draft.take("service_tier")
-    if tier in _TIERS:
+    if isinstance(tier, str) and tier in _TIERS:
         draft.body["serviceTier"] = {"type": tier}
     elif tier is not None and tier != "auto":
         draft.drop("service_tier")

@@ -34,12 +34,12 @@ class Draft:
             raise self.invalid(names[0], "must be an object")
         return dict(value)
 
-    def take_stop(self) -> list[str]:
-        """Take `stop` as a list; sequences of white space only are left out, for providers refuse them."""
-        value = self.take("stop")
+    def take_stop(self, name: str = "stop") -> list[str]:
+        """Take stop sequences as a list; those of white space only are left out, for providers refuse them."""
+        value = self.take(name)
         sequences = [value] if isinstance(value, str) else value or []
         if not isinstance(sequences, list) or not all(isinstance(item, str) for item in sequences):
-            raise self.invalid("stop", "must be a text or a list of texts")
+            raise self.invalid(name, "must be a text or a list of texts")
         return [item for item in sequences if item.strip()]
 
     def take_max_tokens(self) -> Any:

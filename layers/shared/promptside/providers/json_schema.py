@@ -62,7 +62,7 @@ _SCHEMA_VALUES = (
     "unevaluatedProperties",
 )
 _MAX_DEPTH = 64
-_MAX_INLINED = 2_000
+_MAX_INLINED = 5_000
 
 
 def strict_schema(schema: Mapping[str, Any], *, param: str) -> JsonObject:
@@ -88,13 +88,12 @@ def with_modern_definitions(schema: Mapping[str, Any], *, param: str) -> JsonObj
 def without_references(schema: Mapping[str, Any], *, param: str) -> JsonObject:
     """Return the schema with every local `$ref` replaced by what it points to.
 
-    A reference back into itself, and everything beyond a few thousand copies, becomes the schema that takes any value:
+    A reference back into itself, one to nowhere, and everything beyond some thousand copied schemas becomes the
+    schema that takes any value:
     https://github.com/BerriAI/litellm/issues/19098.
     """
     modern = with_modern_definitions(schema, param=param)
     definitions = modern.pop("$defs", {})
-    if not definitions:
-        return modern
     return _Inliner(definitions, param).inline(modern, frozenset(), 0)
 
 
@@ -105,12 +104,14 @@ class _Inliner:
         self._copies = 0
 
     def inline(self, node: JsonObject, open_names: frozenset[str], depth: int) -> JsonObject:
+        if open_names and depth > _MAX_DEPTH:
+            return {}
         _check_depth(depth, self._param)
-        name = _local_name(node.get("$ref"))
-        if name is not None:
-            self._copies += 1
-            target = self._definitions.get(name)
-            if name in open_names or self._copies > _MAX_INLINED or not isinstance(target, dict):
+        self._copies += len(open_names) > 0
+        if isinstance(node.get("$ref"), str):
+            name = _local_name(node["$ref"])
+            target = None if name is None else self._definitions.get(name)
+            if name is None or name in open_names or self._copies > _MAX_INLINED or not isinstance(target, dict):
                 return {}
             beside = {key: value for key, value in node.items() if key != "$ref"}
             return {**self.inline(target, open_names | {name}, depth + 1), **beside}

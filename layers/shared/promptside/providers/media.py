@@ -46,11 +46,14 @@ def parse_data_uri(uri: str, *, where: str) -> Media:
     if not uri[:5].lower() == "data:" or not comma:
         raise _malformed(where)
     label, *parameters = (piece.strip().lower() for piece in header.split(";"))
-    content = _decode(payload, where) if "base64" in parameters else unquote_to_bytes(payload)
+    data = _standard(payload) if "base64" in parameters else base64.b64encode(unquote_to_bytes(payload)).decode()
+    try:
+        content = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise _malformed(where) from exc
     if not content:
         raise _malformed(where)
-    media_type = _media_type(content) or _ALIASES.get(label, label) or "text/plain"
-    return Media(media_type, base64.b64encode(content).decode("ascii"))
+    return Media(_media_type(content) or _ALIASES.get(label, label) or "text/plain", data)
 
 
 def parse_image(uri: str, *, where: str) -> Media:
@@ -64,15 +67,12 @@ def parse_image(uri: str, *, where: str) -> Media:
     return media
 
 
-def _decode(payload: str, where: str) -> bytes:
+def _standard(payload: str) -> str:
+    """Return base64 in its standard alphabet, padded and without line breaks."""
     if "%" in payload:
         payload = unquote_to_bytes(payload).decode("ascii", "replace")
-    compact = "".join(payload.split()).rstrip("=")
-    compact = compact.replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise _malformed(where) from exc
+    compact = "".join(payload.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    return compact + "=" * (-len(compact) % 4)
 
 
 def _media_type(content: bytes) -> str | None:

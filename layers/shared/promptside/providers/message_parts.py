@@ -139,6 +139,9 @@ def _part(part: Any, where: str, marker: JsonObject | None, *, cached: bool) -> 
             return _image(part.get("image_url"), f"{where}.image_url", cache_control)
         case "file" | "input_file":
             return _document(part.get("file", part), f"{where}.file", cache_control)
+        case "thinking" | "redacted_thinking":
+            # These are no content; `_thinking` keeps what can be sent again.
+            return None
         case kind:
             raise _unsupported(where, kind)
 
@@ -184,9 +187,11 @@ def _document(value: Any, where: str, cache_control: JsonObject | None) -> Docum
 
 def _thinking(message: Message) -> list[Thinking]:
     # A thinking block without its signature is refused by the provider that made it, so it is left out.
-    blocks = message.get("thinking_blocks")
+    blocks, content = message.get("thinking_blocks"), message.get("content")
+    if not isinstance(blocks, list):
+        blocks = content if isinstance(content, list) else []
     kept: list[Thinking] = []
-    for block in blocks if isinstance(blocks, list) else []:
+    for block in blocks:
         if not isinstance(block, Mapping):
             continue
         complete = block.get("signature") if block.get("type") == "thinking" else block.get("data")

@@ -1,0 +1,43 @@
+"""What the fixtures say the vendors answer is checked with the vendors' own types."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.event_decoding import decode_sse
+from tests.native_wire_types import (
+    check_anthropic_answer,
+    check_anthropic_event,
+    check_bedrock_answer,
+    check_bedrock_event,
+)
+from tests.provider_cases import Case, cases_with
+
+
+def own(provider: str, name: str) -> list[Case]:
+    return [case for case in cases_with(name) if case.provider == provider]
+
+
+@pytest.mark.parametrize("case", own("anthropic", "response.json"), ids=str)
+def test_answers_of_anthropic_are_messages(case: Case) -> None:
+    body = case.json("response.json")
+
+    if body["type"] != "error":
+        check_anthropic_answer(body)
+
+
+@pytest.mark.parametrize("case", own("anthropic", "stream.sse"), ids=str)
+def test_events_of_anthropic_are_of_the_union(case: Case) -> None:
+    for event in decode_sse([case.bytes("stream.sse")]):
+        check_anthropic_event(event.data)
+
+
+@pytest.mark.parametrize("case", own("bedrock", "response.json"), ids=str)
+def test_answers_of_bedrock_fit_the_service_model(case: Case) -> None:
+    check_bedrock_answer(case.json("response.json"))
+
+
+@pytest.mark.parametrize("case", own("bedrock", "stream.json"), ids=str)
+def test_events_of_bedrock_fit_the_service_model(case: Case) -> None:
+    for frame in case.json("stream.json"):
+        check_bedrock_event(frame.get("type") or frame["exception"], frame["payload"])
