@@ -27,8 +27,8 @@ class Budget:
         if self._characters < 0:
             raise source.error(f"The rendered text is longer than {self.limits.output_size} characters", offset)
 
-    def enter(self, nodes: int, depth: int, source: Source, offset: int) -> None:
-        """Take off one pass over so many nodes, `depth` values deep. Raises TemplateError when it is too much."""
-        self._steps -= (nodes + _ENTRY) * (1 + depth // _LEVELS)
+    def enter(self, cost: int, depth: int, source: Source, offset: int) -> None:
+        """Take off one pass over a body of that cost, `depth` values deep. Raises TemplateError when it is too much."""
+        self._steps -= (cost + _ENTRY) * (1 + depth // _LEVELS)
         if self._steps < 0:
             raise source.error("Rendering takes too many steps: use shorter lists or fewer partials", offset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from promptside.errors import TemplateError
-from promptside.template.nodes import CallerPartial, LineStart, Literal, Node, Partial, Section, Variable
+from promptside.template.nodes import Body, CallerPartial, LineStart, Literal, Node, Partial, Section, Variable, body_of
 from promptside.template.scanner import Tag, scan
 from promptside.template.source import Source, shown
 
@@ -20,7 +20,7 @@ class Limits:
 
     template_size: int = 2_000_000
     output_size: int = 4_000_000
-    tags: int = 50_000
+    tags: int = 20_000
     nesting: int = 100
     name_length: int = 1_000
     partial_depth: int = 32
@@ -28,6 +28,8 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+_STEPS_PER_LINE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,9 @@ class Template:
     __slots__ = (
         "_indented",
         "_limits",
+        "_lines",
+        "body",
         "caller_partials",
-        "nodes",
         "partials",
         "pieces",
         "slots",
@@ -62,17 +65,23 @@ class Template:
 
     def __init__(self, source: Source, builder: _Builder, limits: Limits) -> None:
         self.source = source
-        self.nodes: tuple[Node, ...] = builder.finish()
+        self.body: Body = builder.finish()
         self.variables: tuple[str, ...] = tuple(builder.variables)
         self.partials: tuple[str, ...] = tuple(builder.partials)
         self.caller_partials: tuple[str, ...] = tuple(builder.caller_partials)
-        self.pieces: tuple[str, ...] = tuple(node.text if isinstance(node, Literal) else "" for node in self.nodes)
-        self.slots: tuple[Slot, ...] | None = _slots(self.nodes)
+        self.pieces: tuple[str, ...] = tuple(node.text if isinstance(node, Literal) else "" for node in self.body.nodes)
+        self.slots: tuple[Slot, ...] | None = _slots(self.body.nodes)
+        self._lines = source.text.count("\n") + 1
         self._limits = limits
-        self._indented: tuple[Node, ...] | None = None
+        self._indented: Body | None = None
 
-    def indented(self) -> tuple[Node, ...]:
-        """Return the nodes with a LineStart wherever a partial's indentation goes; made when first asked for."""
+    @property
+    def indentation_cost(self) -> int:
+        """What `indented` takes the first time, in steps; nothing later on."""
+        return 0 if self._indented is not None else self._lines * _STEPS_PER_LINE
+
+    def indented(self) -> Body:
+        """Return the body with a LineStart wherever a partial's indentation goes; made when first asked for."""
         if self._indented is None:
             self._indented = _build(self.source, self._limits, mark_lines=True).finish()
         return self._indented
@@ -135,11 +144,11 @@ class _Builder:
                 self.caller_partials[tag.name] = None
                 self._bodies[-1].append(CallerPartial(tag.name, tag.start))
 
-    def finish(self) -> tuple[Node, ...]:
+    def finish(self) -> Body:
         if self._open:
             tag = self._open[-1]
             raise self._error(f"Unclosed section: {shown(tag.name)} has no closing tag", tag)
-        return tuple(self._bodies[0])
+        return body_of(self._bodies[0])
 
     def _check(self, tag: Tag) -> None:
         self._tags += 1
@@ -160,7 +169,7 @@ class _Builder:
         opened = self._open.pop()
         if opened.name != tag.name:
             raise self._error(f"Section {shown(opened.name)} is open, but the closing tag says {shown(tag.name)}", tag)
-        body = tuple(self._bodies.pop())
+        body = body_of(self._bodies.pop())
         path = split_name(opened.name)
         self._bodies[-1].append(Section(opened.name, path, opened.start, inverted=opened.kind == "^", body=body))
 

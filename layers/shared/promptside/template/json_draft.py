@@ -34,13 +34,16 @@ class Marked:
 
 
 class JsonDraft:
-    """The text so far, where each piece came from, and how many marks it holds."""
+    """The text so far, where each piece came from, and how many marks it holds.
 
-    def __init__(self) -> None:
+    `source` is the prompt's own template.
+    """
+
+    def __init__(self, source: Source) -> None:
         self.marks = 0
         self.has_gaps = False
-        self._pieces: list[str] = []
-        self._origins: list[tuple[Source, int, bool]] = []
+        self._pieces: list[str] = [""]
+        self._origins: list[tuple[Source, int, bool]] = [(source, 0, True)]
 
     def copy(self, text: str, source: Source, offset: int) -> None:
         """Add text that stands in a template at `offset`, unchanged."""
@@ -92,12 +95,12 @@ class JsonDraft:
 
     def _origin(self, position: int) -> tuple[Source, int]:
         """Return the place in a template that the character at `position` of the text came from."""
-        start, index = 0, -1
+        start, index = 0, 0
         for index, piece in enumerate(self._pieces):
             if start + len(piece) > position or index == len(self._pieces) - 1:
                 break
             start += len(piece)
-        source, offset, is_copy = self._origins[index] if self._origins else (Source(""), 0, False)
+        source, offset, is_copy = self._origins[index]
         return source, offset + (min(position - start, len(self._pieces[index])) if is_copy else 0)
 
 
@@ -116,7 +119,7 @@ def _refuse_constant(name: str) -> Any:
 
 def _is_too_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(DEEPEST_JSON + 1):
+    for _ in range(DEEPEST_JSON):
         inner: list[Any] = []
         for item in level:
             if isinstance(item, dict):
@@ -126,7 +129,7 @@ def _is_too_deep(value: Any) -> bool:
         if not inner:
             return False
         level = inner
-    return True
+    return any(isinstance(item, dict | list) for item in level)
 
 
 def _reason(exc: Exception) -> str:

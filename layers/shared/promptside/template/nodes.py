@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_PARTS_PER_STEP = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Literal:
@@ -30,7 +32,7 @@ class Section:
     path: tuple[str, ...]
     offset: int
     inverted: bool
-    body: tuple[Node, ...]
+    body: Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +58,17 @@ class LineStart:
 
 
 Node = Literal | Variable | Section | Partial | CallerPartial | LineStart
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The nodes of a template or section; `cost` is what one pass over them takes, in steps."""
+
+    nodes: tuple[Node, ...]
+    cost: int
+
+
+def body_of(nodes: list[Node]) -> Body:
+    """Return the body made of these nodes. A long dotted name costs more than a short one."""
+    parts = sum(len(node.path) for node in nodes if isinstance(node, Variable | Section))
+    return Body(tuple(nodes), len(nodes) + parts // _PARTS_PER_STEP)

@@ -44,7 +44,7 @@ def render_raw(template: Template, scope: Scope) -> Any:
 
     Raises TemplateError when it is not JSON, InvalidRequest for a value that cannot stand where its tag does.
     """
-    output = _RawOutput(scope)
+    output = _RawOutput(template.source, scope)
     run(template, scope, output)
     parsed = output.draft.parse()
     if isinstance(parsed, Marked):
@@ -55,8 +55,8 @@ def render_raw(template: Template, scope: Scope) -> Any:
 class _RawOutput:
     """Builds the JSON text and keeps track of whether it ends within a string."""
 
-    def __init__(self, scope: Scope) -> None:
-        self.draft = JsonDraft()
+    def __init__(self, source: Source, scope: Scope) -> None:
+        self.draft = JsonDraft(source)
         self.values: list[_Mark] = []
         self._budget = scope.budget
         self._place = _Place.OUTSIDE

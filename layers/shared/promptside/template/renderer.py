@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from promptside.template.budget import Budget
 from promptside.template.compiler import DEFAULT_LIMITS, Limits, Slot, Template
-from promptside.template.nodes import CallerPartial, LineStart, Literal, Node, Partial, Section, Variable
+from promptside.template.nodes import Body, CallerPartial, Literal, Node, Partial, Section, Variable
 from promptside.template.source import Source, shown
 from promptside.template.values import Context, find, is_truthy, text_of
 
@@ -127,10 +127,11 @@ class _TextOutput:
 class _Frame:
     """A body being rendered: a template, a section or a partial. `items` are what a list section has still to show."""
 
-    nodes: tuple[Node, ...]
+    body: Body
     cursor: Iterator[Node]
     context: Context
     source: Source
+    offset: int = 0
     depth: int = 0
     items: Iterator[Any] | None = None
     partial_depth: int = 0
@@ -148,8 +149,9 @@ class _Run:
         self._budget = scope.budget
 
     def render(self, template: Template) -> None:
-        frames = [_Frame(template.nodes, iter(template.nodes), (self._scope.variables, None), template.source)]
-        self._budget.enter(len(template.nodes), 0, template.source, 0)
+        body = template.body
+        frames = [_Frame(body, iter(body.nodes), (self._scope.variables, None), template.source)]
+        self._budget.enter(body.cost, 0, template.source, 0)
         while frames:
             inner = self._advance(frames[-1])
             if inner is not None:
@@ -185,9 +187,9 @@ class _Run:
         if frame.items is None:
             return False
         for item in frame.items:
-            self._budget.enter(len(frame.nodes), frame.depth, frame.source, _offset(frame.nodes))
+            self._budget.enter(frame.body.cost, frame.depth, frame.source, frame.offset)
             frame.context = (item, frame.context[1])
-            frame.cursor = iter(frame.nodes)
+            frame.cursor = iter(frame.body.nodes)
             return True
         return False
 
@@ -202,9 +204,17 @@ class _Run:
                 items = iter(value)
                 value = next(items)
             context, depth = (value, frame.context), depth + 1
-        self._budget.enter(len(node.body), depth, frame.source, node.offset)
+        self._budget.enter(node.body.cost, depth, frame.source, node.offset)
         return _Frame(
-            node.body, iter(node.body), context, frame.source, depth, items, frame.partial_depth, frame.indent
+            node.body,
+            iter(node.body.nodes),
+            context,
+            frame.source,
+            offset=node.offset,
+            depth=depth,
+            items=items,
+            partial_depth=frame.partial_depth,
+            indent=frame.indent,
         )
 
     def _enter_partial(self, node: Partial, frame: _Frame) -> _Frame | None:
@@ -222,18 +232,23 @@ class _Run:
                 node.offset,
             )
         indent = frame.indent + node.indent
-        nodes = template.indented() if indent else template.nodes
-        self._budget.enter(len(nodes), frame.depth, frame.source, node.offset)
+        if indent:
+            self._budget.enter(template.indentation_cost, 0, frame.source, node.offset)
+        body = template.indented() if indent else template.body
+        self._budget.enter(body.cost, frame.depth, frame.source, node.offset)
         entered = self._output.enter_partial(node, frame.source)
         return _Frame(
-            nodes, iter(nodes), frame.context, template.source, frame.depth, None, depth, indent, True, entered
+            body,
+            iter(body.nodes),
+            frame.context,
+            template.source,
+            depth=frame.depth,
+            partial_depth=depth,
+            indent=indent,
+            is_partial=True,
+            entered=entered,
         )
 
     def _start_line(self, frame: _Frame) -> None:
         if frame.indent:
             self._output.literal(frame.indent, frame.source, 0)
-
-
-def _offset(nodes: tuple[Node, ...]) -> int:
-    """Return where a body starts, for errors."""
-    return next((node.offset for node in nodes if not isinstance(node, LineStart)), 0)

@@ -177,14 +177,15 @@ class _Compiler:
 
     def _unquoted(self, part: Text) -> Part:
         """Return the placeholder for text that is one tag and nothing else."""
-        match part.template.nodes:
+        match part.template.body.nodes:
             case (Variable() | CallerPartial() as tag,) if tag.name != ".":
                 return self._placeholder(tag, part.template.source)
         return part
 
     def _placeholder(self, tag: Variable | CallerPartial, source: Source) -> Placeholder:
         names = self.variables if isinstance(tag, Variable) else self.caller_partials
-        names[tag.name] = None
+        if tag.name != ".":
+            names[tag.name] = None
         first, self._has_placeholder = not self._has_placeholder, True
         return Placeholder(tag, source, first=first)
 
@@ -202,7 +203,7 @@ class _Compiler:
 def _read_bare_tags(source: Source) -> tuple[JsonDraft, list[Tag]]:
     """Replace the tags outside of JSON strings by markers; the tags stand in the order of their marks."""
     text = source.text
-    draft, tags = JsonDraft(), []
+    draft, tags = JsonDraft(source), []
     copied = position = 0
     while (found := _STRING_OR_TAG.search(text, position)) is not None:
         position = found.end()

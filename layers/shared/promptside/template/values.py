@@ -16,7 +16,7 @@ Context = tuple[Any, "Context | None"]
 """The values that sections have entered, innermost first, down to the variables: `(item, (variables, None))`."""
 
 _MISSING = object()
-_LARGEST_WHOLE_FLOAT = 1e21
+_LARGEST_PLAIN = 1e21
 """From here on JavaScript writes whole numbers with an exponent, and so do we."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -30,6 +30,8 @@ def find(path: tuple[str, ...], context: Context) -> Any:
         return context[0]
     value = _search(path[0], context)
     for part in path[1:]:
+        if value is _MISSING:
+            break
         value = _member(value, part)
     return None if value is _MISSING else value
 
@@ -56,7 +58,7 @@ def text_of(value: Any, name: str) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_WHOLE_FLOAT:
+    if isinstance(value, int | float) and abs(value) < _LARGEST_PLAIN and value % 1 == 0:
         return str(int(value))
     return json_of(value, name)
 
