@@ -44,14 +44,11 @@ def parse_response_object(
                 "finish_reason": response_finish(body, tools="tool_calls" in message),
             }
         ],
-        **{name: body[name] for name in _KEPT if body.get(name)},
+        **response_extras(body),
     }
     usage = response_usage(body.get("usage"))
     if usage is not None:
         completion["usage"] = usage
-    others = [item for item in items if item.get("type") not in _TRANSLATED]
-    if others:
-        completion["output"] = others
     if enrich is not None:
         enrich(body, completion)
     return completion
@@ -79,6 +76,13 @@ def response_finish(body: JsonObject, *, tools: bool) -> str:
     if body.get("status") == "incomplete" and isinstance(details, dict):
         return _INCOMPLETE.get(str(details.get("reason")), "length")
     return "tool_calls" if tools else "stop"
+
+
+def response_extras(body: JsonObject) -> JsonObject:
+    """Return what has no other place in a completion; `output` holds the items that are no part of the message."""
+    extras: JsonObject = {name: body[name] for name in _KEPT if body.get(name)}
+    others = [item for item in body["output"] if isinstance(item, dict) and item.get("type") not in _TRANSLATED]
+    return {**extras, "output": others} if others else extras
 
 
 def response_usage(value: Any) -> Usage | None:

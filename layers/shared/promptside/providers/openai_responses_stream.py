@@ -16,6 +16,7 @@ from promptside.providers.error_bodies import embedded_error
 from promptside.providers.openai_responses_answer import (
     chat_annotation,
     reasoning_text,
+    response_extras,
     response_finish,
     response_usage,
 )
@@ -42,6 +43,7 @@ class ResponsesStreamMapper:
         self._opened = False
         self._sent: dict[tuple[Any, ...], str] = {}
         self._tools: dict[Any, int] = {}
+        self._custom: set[Any] = set()
         self._reasoned = False
 
     def feed(self, event: StreamEvent) -> list[Chunk]:
@@ -57,7 +59,8 @@ class ResponsesStreamMapper:
             case "response.output_item.added" | "response.output_item.done":
                 return self._item(output, data.get("item"), whole=kind.endswith("done"))
             case "response.output_text.delta":
-                return self._piece(("text", output, data.get("content_index", 0)), "content", data.get("delta"))
+                pieces = self._piece(("text", output, data.get("content_index", 0)), "content", data.get("delta"))
+                return _with_logprobs(pieces, data.get("logprobs"))
             case "response.output_text.done":
                 return self._rest(("text", output, data.get("content_index", 0)), "content", data.get("text"))
             case "response.refusal.delta":
@@ -84,6 +87,8 @@ class ResponsesStreamMapper:
                 return self._arguments(output, data.get("delta"))
             case "response.function_call_arguments.done":
                 return self._rest_of_arguments(output, data.get("arguments"))
+            case "response.custom_tool_call_input.done":
+                return self._rest_of_arguments(output, data.get("input"))
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 return self._reasoning(data)
             case "response.output_text.annotation.added":
@@ -146,6 +151,7 @@ class ResponsesStreamMapper:
         call_id, name = item.get("call_id") or item.get("id") or f"call_{number}", item.get("name") or ""
         if item["type"] == "function_call":
             return [*self._role(), self._chunks.tool_start(number, call_id, name)]
+        self._custom.add(output)
         custom = {"name": name, "input": ""}
         return self._delta({"tool_calls": [{"index": number, "id": call_id, "type": "custom", "custom": custom}]})
 
@@ -154,7 +160,10 @@ class ResponsesStreamMapper:
             return []
         key = ("arguments", output)
         self._sent[key] = self._sent.get(key, "") + fragment
-        return [self._chunks.tool_arguments(self._tools[output], fragment)]
+        number = self._tools[output]
+        if output in self._custom:
+            return [self._chunks.delta({"tool_calls": [{"index": number, "custom": {"input": fragment}}]})]
+        return [self._chunks.tool_arguments(number, fragment)]
 
     def _rest_of_arguments(self, output: Any, whole: Any) -> list[Chunk]:
         sent = self._sent.get(("arguments", output), "")
@@ -190,9 +199,10 @@ class ResponsesStreamMapper:
         self.usage = response_usage(response.get("usage"))
         self.finish_reason = response_finish(response, tools=bool(self._tools))
         last = self._chunks.delta({}, finish_reason=self.finish_reason)
+        whole = {**response, "output": [self._items[output] for output in sorted(self._items)]}
+        last |= response_extras(whole)
         if self._enrich is not None:
-            items = [self._items[output] for output in sorted(self._items)]
-            self._enrich({**response, "output": items}, last)
+            self._enrich(whole, last)
         return [*chunks, *self._role(), last]
 
     def _failure(self, data: JsonObject) -> ProviderError:
@@ -200,3 +210,10 @@ class ResponsesStreamMapper:
         error = data.get("error") or (response.get("error") if isinstance(response, dict) else None)
         flat = {name: data[name] for name in ("code", "message", "param") if data.get(name) is not None}
         return embedded_error(self._provider, {"error": error or flat or "the response failed"})
+
+
+def _with_logprobs(chunks: list[Chunk], logprobs: Any) -> list[Chunk]:
+    """Set the log probabilities of the last chunk; an empty list means that nobody asked for them."""
+    if chunks and logprobs:
+        chunks[-1]["choices"][0]["logprobs"] = {"content": logprobs, "refusal": None}
+    return chunks
