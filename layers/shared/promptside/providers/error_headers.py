@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 REQUEST_ID = "x-promptside-provider-request-id"
 
@@ -47,6 +46,9 @@ def _number(value: str | None) -> float | None:
 def _until(value: str | None, now: str | None) -> float | None:
     if not value or not now:
         return None
+    # Imported here: few answers have a date, and a cold start has to wait for what it pulls in.
+    from email.utils import parsedate_to_datetime
+
     try:
         seconds = (parsedate_to_datetime(value) - parsedate_to_datetime(now)).total_seconds()
     except (TypeError, ValueError):

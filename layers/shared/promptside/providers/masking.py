@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Any
 
@@ -34,6 +33,9 @@ def plain_text(text: str) -> str:
     """Return the first characters of a text or HTML page as one line."""
     page = text[:_LONGEST_HTML]
     if page.lstrip().startswith("<"):
+        # Imported here: its table of entities is only needed for the pages of a broken edge.
+        import html
+
         for start, end in _INVISIBLE:
             page, _ = _cut(page, start, end)
         rest, titles = _cut(page, *_TITLE)
