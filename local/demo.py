@@ -18,7 +18,6 @@ from promptside.api.http import HttpRequest, HttpResponse
 JsonObject = dict[str, Any]
 
 MODEL = "demo"
-_TOKEN_SECONDS = 0.015
 _LONGEST_ECHO = 160
 _TOKEN = re.compile(r"\s*\S+")
 
@@ -45,29 +44,33 @@ class _Reply:
         return {"prompt_tokens": self.prompt_tokens, "completion_tokens": completion, "total_tokens": total}
 
 
-def answer_demo(request: HttpRequest) -> HttpResponse:
-    """Answer one request for a completion; anything else is refused in OpenAI's form."""
-    chat = request.path.endswith("/chat/completions")
-    if request.method != "POST" or not (chat or request.path.endswith("/completions")):
-        return _error(404, f"The demo provider has no route {request.method} {request.path[:100]}")
-    try:
-        body = json.loads(request.body)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        return _error(400, "The demo provider needs a JSON object")
-    reply = _reply(body, chat=chat)
-    if body.get("stream") is True:
-        include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        return HttpResponse(200, {"content-type": "text/event-stream"}, _Events(reply, include_usage=include_usage))
-    return HttpResponse(200, {"content-type": "application/json"}, json.dumps(_completion(reply)).encode())
+class Demo:
+    """Answers requests for completions; anything else is refused in OpenAI's form."""
+
+    def __init__(self, *, token_seconds: float = 0.015) -> None:
+        self._token_seconds = token_seconds
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request; a streamed answer pauses before each word, so that one sees it stream."""
+        chat = request.path.endswith("/chat/completions")
+        if request.method != "POST" or not (chat or request.path.endswith("/completions")):
+            return _error(404, f"The demo provider has no route {request.method} {request.path[:100]}")
+        body = _parse(request.body)
+        if body is None:
+            return _error(400, "The demo provider needs a JSON object")
+        reply = _reply(body, chat=chat)
+        if body.get("stream") is True:
+            events = _Events(reply, self._token_seconds, include_usage=_wants_usage(body))
+            return HttpResponse(200, {"content-type": "text/event-stream"}, events)
+        return HttpResponse(200, {"content-type": "application/json"}, json.dumps(_completion(reply)).encode())
 
 
 class _Events:
     """The streamed form, a word at a time."""
 
-    def __init__(self, reply: _Reply, *, include_usage: bool) -> None:
+    def __init__(self, reply: _Reply, token_seconds: float, *, include_usage: bool) -> None:
         self._reply = reply
+        self._token_seconds = token_seconds
         self._include_usage = include_usage
 
     def __iter__(self) -> Iterator[bytes]:
@@ -75,7 +78,7 @@ class _Events:
         for index in range(reply.choices) if reply.chat else ():
             yield _event(_chunk(reply, [{"index": index, "delta": {"role": "assistant", "content": ""}}]))
         for token in reply.tokens:
-            time.sleep(_TOKEN_SECONDS)
+            time.sleep(self._token_seconds)
             yield _event(_chunk(reply, [_part(reply, index, token) for index in range(reply.choices)]))
         ends = [{"index": index, **_nothing(reply), "finish_reason": "stop"} for index in range(reply.choices)]
         yield _event(_chunk(reply, ends))
@@ -85,6 +88,19 @@ class _Events:
 
     def close(self) -> None:
         """Nothing is behind it."""
+
+
+def _parse(data: bytes) -> JsonObject | None:
+    try:
+        body = json.loads(data)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _wants_usage(body: JsonObject) -> bool:
+    options = body.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
 
 
 def _reply(body: JsonObject, *, chat: bool) -> _Reply:

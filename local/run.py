@@ -92,19 +92,18 @@ def _claim(port: int) -> LocalServer:
     try:
         server.prepare()
     except OSError as exc:
-        cause = exc.__cause__ if isinstance(exc.__cause__, OSError) else exc
-        if cause.errno == errno.EADDRINUSE:
+        if exc.errno == errno.EADDRINUSE:
             raise RunFailed(
                 f"Port {port} is in use, maybe by another promptside. Stop it, or choose another: make run PORT=8788"
             ) from exc
-        raise RunFailed(f"Port {port} cannot be opened: {cause.strerror}") from exc
+        raise RunFailed(f"Port {port} cannot be opened: {exc.strerror}") from exc
     return server
 
 
 def _start_demo(running: ExitStack) -> LocalServer:
-    from local.demo import answer_demo
+    from local.demo import Demo
 
-    demo = LocalServer(_HOST, 0, answer_demo, threads=_DEMO_THREADS)
+    demo = LocalServer(_HOST, 0, Demo(), threads=_DEMO_THREADS)
     demo.prepare()
     running.callback(_stop, demo)
     _serve(demo)

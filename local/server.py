@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 
 from cheroot.server import Gateway, HeaderReader, HTTPConnection, HTTPRequest, HTTPServer
 
+from local.bodies import read_body
 from promptside.api.http import BodyStream, HttpRequest, HttpResponse
 from promptside.api.responses import error_response, trace_id_of
 from promptside.errors import InternalError, InvalidRequest, PayloadTooLarge, PromptsideError
@@ -24,8 +25,6 @@ from promptside.log import log_failure
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
-# The contract's own limit is lower and answers in the layer; this one only keeps the memory of a laptop free.
-LARGEST_BODY_BYTES = 32 * 1024 * 1024
 LARGEST_HEADER_BYTES = 64 * 1024
 THREADS = 64
 _READ_SECONDS = 20
@@ -48,6 +47,7 @@ class LocalServer(HTTPServer):
     def __init__(self, host: str, port: int, answer: Answer, *, threads: int = THREADS) -> None:
         self.answer = answer
         self.stopping = False
+        self._bind_error: OSError | None = None
         self.ConnectionClass = _Connection
         super().__init__((host, port), _Gateway, minthreads=threads, maxthreads=threads)
 
@@ -56,6 +56,22 @@ class LocalServer(HTTPServer):
         """The base URL, once `prepare` has bound the port."""
         host, port = self.bind_addr
         return f"http://{host}:{port}"
+
+    def prepare(self) -> None:
+        """Bind the port and start the threads. Raises OSError that says why the port cannot be had."""
+        try:
+            super().prepare()
+        except OSError as exc:
+            # cheroot's own error has a text only.
+            raise (self._bind_error or exc) from exc
+
+    def bind(self, family: int, type: int, proto: int = 0) -> Any:
+        """Bind, keeping the error."""
+        try:
+            return super().bind(family, type, proto)
+        except OSError as exc:
+            self._bind_error = exc
+            raise
 
     def stop(self) -> None:
         """Stop accepting, end open streams and wait for the threads."""
@@ -108,7 +124,7 @@ class _Gateway(Gateway):
     def respond(self) -> None:
         request = self.req
         try:
-            body = _read_body(request)
+            body = read_body(request)
         except PromptsideError as error:
             request.close_connection = True
             self._write(error_response(error, trace_id_of({})))
@@ -184,55 +200,6 @@ def _incoming(request: Any, body: bytes) -> HttpRequest:
         query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
         body=body,
     )
-
-
-def _read_body(request: Any) -> bytes:
-    """Return the whole body. Raises PayloadTooLarge or InvalidRequest; then the connection is of no more use."""
-    if request.chunked_read:
-        return _read_chunks(request.conn.rfile)
-    length = int(request.inheaders.get(b"Content-Length", 0))
-    if length < 0:
-        raise InvalidRequest("The header Content-Length must not be negative", param="content-length")
-    if length > LARGEST_BODY_BYTES:
-        raise _too_large()
-    body: bytes = request.conn.rfile.read(length) if length else b""
-    if len(body) < length:
-        raise InvalidRequest("The body is shorter than its Content-Length", param="content-length")
-    return body
-
-
-def _read_chunks(stream: Any) -> bytes:
-    parts: list[bytes] = []
-    total = 0
-    while size := _chunk_size(stream.readline(1024)):
-        total += size
-        if total > LARGEST_BODY_BYTES:
-            raise _too_large()
-        parts.append(stream.read(size))
-        if stream.readline(16) != b"\r\n":
-            raise _bad_chunk()
-    # Trailers mean nothing here, but they stand between this request and the next.
-    trailers = 0
-    while (line := stream.readline(1024)) not in {b"\r\n", b""}:
-        trailers += len(line)
-        if trailers > LARGEST_HEADER_BYTES:
-            raise _bad_chunk()
-    return b"".join(parts)
-
-
-def _chunk_size(line: bytes) -> int:
-    digits = line.partition(b";")[0].strip()
-    if not line.endswith(b"\n") or not 0 < len(digits) <= 16 or not all(c in b"0123456789abcdefABCDEF" for c in digits):
-        raise _bad_chunk()
-    return int(digits, 16)
-
-
-def _bad_chunk() -> PromptsideError:
-    return InvalidRequest("The chunked body is malformed", param="transfer-encoding")
-
-
-def _too_large() -> PromptsideError:
-    return PayloadTooLarge(f"The body is over {LARGEST_BODY_BYTES // (1024 * 1024)} MB")
 
 
 def _protocol_error(status: int, message: str) -> PromptsideError:

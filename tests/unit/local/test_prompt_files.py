@@ -17,7 +17,7 @@ def test_a_chat_prompt_becomes_the_json_text_of_its_messages(tmp_path: Path) -> 
     path = written(
         tmp_path,
         "name: Greeting\nvirtual_key: openai\nmodel: gpt-6-luna\nparameters: {max_tokens: 5}\nmessages:\n"
-        "  - role: system\n    content: |\n      Say \"hi\".\n      Twice, é.\n"
+        '  - role: system\n    content: |\n      Say "hi".\n      Twice, é.\n'
         '  - "{{chat_history}}"\n  - {role: user, content: "{{name}}"}\nvariables: {name: Ada}\n',
     )
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.server import LARGEST_BODY_BYTES, LocalServer
+from local.bodies import LARGEST_BODY_BYTES
+from local.server import LocalServer
 from promptside.api.http import HttpRequest, HttpResponse
 
 TIMEOUT = 10

@@ -72,9 +72,7 @@ def item(sk: int, **attributes: Any) -> dict[str, Any]:
 def write_everything(engine: Running) -> None:
     dynamodb, ssm = engine.dynamodb, engine.ssm
     engine.create_table()
-    dynamodb.update_time_to_live(
-        TableName=TABLE, TimeToLiveSpecification={"AttributeName": "ends", "Enabled": True}
-    )
+    dynamodb.update_time_to_live(TableName=TABLE, TimeToLiveSpecification={"AttributeName": "ends", "Enabled": True})
     for sk in range(5):
         dynamodb.put_item(TableName=TABLE, Item=item(sk, text={"S": 'é "\n'}, data={"B": b"\x00\xff"}))
     dynamodb.delete_item(TableName=TABLE, Key=item(0))
@@ -196,7 +194,7 @@ def test_a_call_that_could_not_be_kept_is_refused(tmp_path: Path) -> None:
     with running(tmp_path) as engine:
         engine.create_table()
 
-        with pytest.raises(ClientError, match="does not know the call 'DynamoDB_20120810.UpdateTable'"):
+        with pytest.raises(ClientError, match=r"does not know the call 'DynamoDB_20120810\.UpdateTable'"):
             engine.dynamodb.update_table(TableName=TABLE, BillingMode="PAY_PER_REQUEST")
 
 
