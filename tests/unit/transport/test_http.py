@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 import time
 import zlib
@@ -160,14 +161,21 @@ def test_a_refused_connection_names_the_host_and_no_header(transport: HttpTransp
     assert caught.value.message == "127.0.0.1 cannot be reached: it refused the connection"
 
 
-def test_a_name_that_does_not_resolve_is_unreachable() -> None:
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "its name cannot be resolved"),
+        (OSError(113, "No route to host"), "the network has no way to it"),
+    ],
+)
+def test_a_host_that_is_not_found_is_unreachable(failure: OSError, why: str) -> None:
     def fail(host: str, port: int) -> list[str]:
-        raise OSError(f"no such host {host}:{port}")
+        raise failure
 
     with pytest.raises(ProviderUnreachable) as caught:
         HttpTransport(resolver=fail).send(ProviderRequest(url="https://nowhere.example/", body=b""), _limits())
 
-    assert caught.value.message == "nowhere.example cannot be reached: the network has no way to it"
+    assert caught.value.message == f"nowhere.example cannot be reached: {why}"
 
 
 @pytest.mark.parametrize("name", ["first_byte_seconds", "deadline"])

@@ -59,6 +59,7 @@ CASES: list[tuple[str, bytes, list[StreamEvent]]] = [
     ("error as text", b"event: error\ndata: too busy\n\n", [StreamEvent("error", {"error": {"message": "too busy"}})]),
     ("unknown fields", b'foo: bar\ndatax: 1\ndata: {"a":1}\n {"x":1}\n\n', [A]),
     ("many blank lines", b'\n\n\ndata: {"a":1}\n\n\n\n\ndata: {"b":2}\n\n\n', [A, B]),
+    ("numbers", b'data: {"a":-1.5e-3}\n\n', [StreamEvent("", {"a": -0.0015})]),
     ("nothing", b"", []),
     ("only a byte order mark", b"\xef\xbb\xbf", []),
 ]
@@ -91,7 +92,19 @@ def test_an_event_is_there_with_its_blank_line_and_waits_for_nothing(end: bytes)
 
 @pytest.mark.parametrize(
     "data",
-    [b"oops", b"{", b'{"a":1', b"[1]", b"1", b"null", b'"s"', b'{"a": NaN}', b'{"a":' + b"[" * 100_000, b"<html>"],
+    [
+        b"oops",
+        b"{",
+        b'{"a":1',
+        b"[1]",
+        b"1",
+        b"null",
+        b'"s"',
+        b'{"a": NaN}',
+        b'{"a": 1e999}',
+        b'{"a":' + b"[" * 100_000,
+        b"<html>",
+    ],
 )
 def test_data_that_is_no_json_object_fails_after_the_events_before_it(data: bytes) -> None:
     decoder = SseDecoder()

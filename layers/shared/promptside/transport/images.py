@@ -11,7 +11,7 @@ from promptside.transport.client import HttpAnswer, HttpClient, HttpRequest
 
 MOST_IMAGE_BYTES = 20 * 1024 * 1024
 _MOST_REDIRECTS = 3
-_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"})
+_TYPES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp", "application/pdf"})
 # Types that say nothing: object stores send them for whatever was uploaded without one.
 _VAGUE = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 

@@ -8,6 +8,7 @@ last event counts if its data is whole; several `data:` lines that are JSON each
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -184,4 +185,12 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_PARSER = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(text: str) -> float:
+    # What overflows to infinity could not be written as JSON again.
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError("a number out of range")
+    return value
+
+
+_PARSER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
