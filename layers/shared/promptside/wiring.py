@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptside.config import Settings
 from promptside.log import set_level
@@ -14,7 +14,10 @@ from promptside.store.reader import DynamoPromptReader
 from promptside.store.secrets import SsmSecretStore
 from promptside.transport.http import HttpTransport
 
-_STORE_TIMEOUT_SECONDS = 3
+if TYPE_CHECKING:
+    from promptside.management.services import ManagementServices
+
+_STORE_TIMEOUT_SECONDS = 2
 
 
 def build_services(settings: Settings, *, secrets: SecretStore | None = None) -> Services:
@@ -27,6 +30,29 @@ def build_services(settings: Settings, *, secrets: SecretStore | None = None) ->
         settings=settings,
         clock=time.time,
         new_id=lambda: uuid.uuid4().hex,
+    )
+
+
+def build_management(settings: Settings) -> ManagementServices:
+    """Build what prompt management needs."""
+    # Only one function manages prompts; the others need not import how.
+    from promptside.management.services import ManagementServices
+    from promptside.store.keys import ApiKeyStore
+    from promptside.store.lists import CollectionStore, LabelStore
+    from promptside.store.partials import partial_store
+    from promptside.store.prompts import prompt_store
+
+    set_level(settings.log_level)
+    client = dynamodb_client(settings)
+    table, workspace = settings.table, settings.workspace
+    return ManagementServices(
+        prompts=prompt_store(client, table=table, workspace=workspace),
+        partials=partial_store(client, table=table, workspace=workspace),
+        labels=LabelStore(client, table=table, workspace=workspace),
+        collections=CollectionStore(client, table=table, workspace=workspace),
+        keys=ApiKeyStore(client, table=table, workspace=workspace),
+        reader=DynamoPromptReader(client, table=table, workspace=workspace),
+        workspace=workspace,
     )
 
 
@@ -52,7 +78,8 @@ def _client(service: str, settings: Settings) -> Any:
     config = Config(
         connect_timeout=_STORE_TIMEOUT_SECONDS,
         read_timeout=_STORE_TIMEOUT_SECONDS,
-        retries={"total_max_attempts": 2, "mode": "standard"},
+        # The store repeats what failed by itself, with pauses that fit into a request.
+        retries={"total_max_attempts": 1, "mode": "standard"},
         max_pool_connections=64,
         # Every argument is built by our own code; checking them again costs a tenth of a millisecond a call.
         parameter_validation=False,

@@ -20,7 +20,7 @@ from promptside.store.table import ConditionFailed, Table, put, update
 PREFIX = "ps-"
 SHORTEST_KEY = 16
 ACTIONS = ("create", "read", "update", "delete", "list")
-AREAS = ("prompts", "virtual_keys", "configs", "api_keys", "labels", "collections")
+AREAS = ("prompts", "virtual_keys", "configs", "api_keys")
 SCOPES = frozenset(
     {"*", "completions.write", "completions.*", "prompts.publish"}
     | {f"{area}.{action}" for area in AREAS for action in (*ACTIONS, "*")}
@@ -85,12 +85,24 @@ class ApiKeyStore:
             raise NotFound(f"API key '{identifier[:64]}' not found", param="id", code="api_key_not_found")
         return max(of_that_id, key=lambda key: (key.status == "active" and key.expires_at is None, key.created_at))
 
+    def change(self, identifier: str, *, name: str | None, scopes: Collection[str] | None) -> None:
+        """Give a key another name or other scopes, at once."""
+        key = self.get(identifier)
+        change: dict[str, Any] = {}
+        if name is not None:
+            change["name"] = name
+        if scopes is not None:
+            check_scopes(scopes)
+            change["scopes"] = sorted(scopes)
+        if change:
+            self._set(key, change)
+
     def revoke(self, identifier: str) -> None:
         """Make a key useless at once, with every older form of it that a rotation has left."""
         self.get(identifier)
         for key in self.all():
             if key.id == identifier and key.status == "active":
-                self._end(key, {"status": "revoked"})
+                self._set(key, {"status": "revoked"})
 
     def rotate(self, identifier: str, *, transition: timedelta = timedelta(0)) -> CreatedKey:
         """Give a key a new secret with the same id; the old one ends now, or after the transition."""
@@ -100,7 +112,7 @@ class ApiKeyStore:
         key = new_key()
         record = replace(old, digest=digest_of(key), created_at=timestamp(self._now()))
         until = timestamp(self._now() + transition)
-        ends = {"expires_at": until} if transition else {"status": "revoked"}
+        ends = {"expires_at": min(until, old.expires_at or until)} if transition else {"status": "revoked"}
         values = {"id": old.id, "active": "active"}
         change = update(self._keys.api_key(old.digest), {"status": "active", **ends}, _ACTIVE, values=values)
         try:
@@ -125,7 +137,7 @@ class ApiKeyStore:
             raise Conflict("This API key exists already", param="key") from exc
         return CreatedKey(record, key)
 
-    def _end(self, key: ApiKey, change: dict[str, str]) -> None:
+    def _set(self, key: ApiKey, change: dict[str, Any]) -> None:
         try:
             self._table.write(update(self._keys.api_key(key.digest), change, "id = :id", values={"id": key.id}))
         except ConditionFailed as exc:

@@ -1,0 +1,1 @@
+"""Prompt management: one file of use cases for each thing that is managed, over the stores."""

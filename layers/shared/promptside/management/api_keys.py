@@ -1,0 +1,119 @@
+"""Callers' API keys: made, listed, changed, rotated, revoked. A key is shown once, when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from promptside.errors import Forbidden, InvalidRequest, JsonObject
+from promptside.management import fields
+from promptside.management.services import ManagementServices
+from promptside.schema.prompt import ApiKey
+from promptside.store.keys import timestamp
+
+_LONGEST_TRANSITION_MS = 30 * 24 * 3600 * 1000
+
+
+def create_api_key(services: ManagementServices, body: JsonObject, *, caller: ApiKey | None) -> JsonObject:
+    """Make a key from `{"name", "scopes", "expires_at"?}`. Answers `{"id", "key", "object": "api-key"}`.
+
+    Nobody can give more than they have: `caller` is the key that asks, None when IAM has let the caller in.
+    """
+    name = fields.required_text(body, "name")
+    scopes = _scopes(body)
+    if scopes is None:
+        raise fields.missing("scopes")
+    _check_reach(caller, scopes)
+    created = services.keys.create(name, scopes, expires_at=_expiry(services, body))
+    return {"id": created.record.id, "key": created.key, "object": "api-key"}
+
+
+def list_api_keys(services: ManagementServices, query: Mapping[str, str]) -> JsonObject:
+    """Return the keys without what is secret of them, newest last."""
+    return fields.page_of(services.keys.all(), query, _view)
+
+
+def retrieve_api_key(services: ManagementServices, identifier: str) -> JsonObject:
+    """Return one key without what is secret of it."""
+    return _view(services.keys.get(identifier))
+
+
+def update_api_key(
+    services: ManagementServices, identifier: str, body: JsonObject, *, caller: ApiKey | None
+) -> JsonObject:
+    """Change name and scopes. Answers `{}`."""
+    scopes = _scopes(body)
+    _check_reach(caller, services.keys.get(identifier).scopes | (scopes or frozenset()))
+    services.keys.change(identifier, name=fields.text(body, "name"), scopes=scopes)
+    return {}
+
+
+def revoke_api_key(services: ManagementServices, identifier: str) -> JsonObject:
+    """Make a key useless from the next call on. Answers `{}`."""
+    services.keys.revoke(identifier)
+    return {}
+
+
+def rotate_api_key(
+    services: ManagementServices, identifier: str, body: JsonObject, *, caller: ApiKey | None
+) -> JsonObject:
+    """Give a key a new secret; the old one ends after `key_transition_period_ms`, at once without it.
+
+    Answers `{"id", "key", "object": "api-key"}`.
+    """
+    _check_reach(caller, services.keys.get(identifier).scopes)
+    milliseconds = 0
+    if body.get("key_transition_period_ms"):
+        milliseconds = fields.number(body["key_transition_period_ms"], "key_transition_period_ms")
+    if milliseconds > _LONGEST_TRANSITION_MS:
+        raise InvalidRequest(
+            f"'key_transition_period_ms' can be {_LONGEST_TRANSITION_MS}", param="key_transition_period_ms"
+        )
+    created = services.keys.rotate(identifier, transition=timedelta(milliseconds=milliseconds))
+    return {"id": created.record.id, "key": created.key, "object": "api-key"}
+
+
+def _view(key: ApiKey) -> JsonObject:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "status": key.status,
+        "created_at": key.created_at,
+        "last_updated_at": key.created_at,
+        "expires_at": key.expires_at,
+        "object": "api-key",
+    }
+
+
+def _scopes(body: JsonObject) -> frozenset[str] | None:
+    value = body.get("scopes")
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
+        raise fields.wrong_type("scopes", "a list of texts")
+    return frozenset(value)
+
+
+def _check_reach(caller: ApiKey | None, scopes: frozenset[str]) -> None:
+    """Raise Forbidden unless the caller has every scope itself."""
+    if caller is None:
+        return
+    beyond = sorted(scope for scope in scopes if not caller.allows(scope))
+    if beyond:
+        raise Forbidden(f"This API key lacks the scope '{beyond[0][:64]}' and cannot act on a key that has it")
+
+
+def _expiry(services: ManagementServices, body: JsonObject) -> datetime | None:
+    text = fields.text(body, "expires_at")
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise fields.wrong_type("expires_at", "a time such as 2027-01-31T12:00:00Z") from exc
+    if moment.tzinfo is None:
+        raise fields.wrong_type("expires_at", "a time with its zone, such as 2027-01-31T12:00:00Z")
+    if timestamp(moment) <= services.timestamp():
+        raise InvalidRequest("'expires_at' has passed", param="expires_at")
+    return moment

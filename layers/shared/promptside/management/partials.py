@@ -1,0 +1,132 @@
+"""Partials: templates that prompts include, with versions of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from promptside.errors import Conflict, JsonObject
+from promptside.management import fields
+from promptside.management.drafts import check_partial, new_slug, template_string
+from promptside.management.prompts import matching, publish, rename, renamed, version_in
+from promptside.management.services import ManagementServices
+from promptside.management.views import partial_item, partial_version_item, partial_view
+from promptside.schema.prompt import PartialVersion
+from promptside.store.records import Pointer
+from promptside.store.versioned import Version, VersionedStore, version_id
+from promptside.store.walk import partial_not_found, selected
+
+
+def create_partial(services: ManagementServices, body: JsonObject) -> JsonObject:
+    """Store a partial with version 1, published. Answers `{"id", "slug", "version_id", "object": "partial"}`."""
+    chosen = fields.slug(body)
+    name = fields.text(body, "name") or chosen
+    if name is None:
+        raise fields.missing("name")
+    now = services.timestamp()
+    pointer = Pointer(
+        slug=chosen or new_slug(services, name),
+        id=services.new_id(),
+        name=name,
+        published=1,
+        latest=1,
+        collection_id=fields.text(body, "collection_id"),
+        created_at=now,
+        updated_at=now,
+    )
+    version = _draft(services, pointer, 1, body)
+    services.partials.create(pointer, version)
+    return {"id": pointer.id, "slug": pointer.slug, "version_id": version.version_id, "object": "partial"}
+
+
+def update_partial(services: ManagementServices, name: str, body: JsonObject) -> JsonObject:
+    """Change name or status in place; a `string` makes a new version, not published.
+
+    Answers `{"prompt_partial_version_id"}` for a new version, else `{}`.
+    """
+    if "string" not in body:
+        rename(services.partials, name, body, services.timestamp())
+        return {}
+
+    def make(old: Pointer) -> tuple[Pointer, PartialVersion]:
+        new = renamed(old, body, services.timestamp())
+        return new, _draft(services, new, old.latest + 1, body)
+
+    _, version = services.partials.add_version(name, make)
+    return {"prompt_partial_version_id": version.version_id}
+
+
+def publish_partial(services: ManagementServices, name: str, body: JsonObject) -> JsonObject:
+    """Publish `{"version": 2}`: every prompt that includes the partial uses it from the next call. Answers `{}`."""
+    number = version_in(body)
+    publish(services.partials, services.partials.get(name), number, change={"updated_at": services.timestamp()})
+    return {}
+
+
+def retrieve_partial(services: ManagementServices, name: str, query: Mapping[str, str]) -> JsonObject:
+    """Return the published version, or the one that `?version=` names."""
+    slug, at, after = name.partition("@")
+    pointer = services.partials.get(slug)
+    number = selected(pointer, query.get("version") or (after if at else None))
+    if number is None:
+        raise partial_not_found(name)
+    return partial_view(pointer, services.partials.version(pointer, number))
+
+
+def list_partials(services: ManagementServices, query: Mapping[str, str]) -> JsonObject:
+    """Return the partials, newest first."""
+    return fields.page_of(matching(services.partials.all(), query), query, partial_item)
+
+
+def list_partial_versions(services: ManagementServices, name: str, query: Mapping[str, str]) -> JsonObject:
+    """Return the versions of a partial, newest first."""
+    pointer = services.partials.get(name)
+    versions = list(services.partials.versions(pointer))
+    return fields.page_of(versions, query, lambda version: partial_version_item(pointer, version))
+
+
+def delete_partial(services: ManagementServices, name: str) -> JsonObject:
+    """Delete a partial that nothing includes. Answers `{}`. Raises Conflict that names who does."""
+    pointer = services.partials.get(name)
+    users = [
+        *(f"prompt '{slug}'" for slug in _users(services.prompts, pointer.slug)),
+        *(f"partial '{slug}'" for slug in _users(services.partials, pointer.slug) if slug != pointer.slug),
+    ]
+    if users:
+        more = "" if len(users) <= 10 else f" and {len(users) - 10} more"
+        raise Conflict(
+            f"Partial '{pointer.slug}' is used by {', '.join(users[:10])}{more}: take it out there first", code="in_use"
+        )
+    services.partials.delete(pointer)
+    return {}
+
+
+def _users(store: VersionedStore[Version], slug: str) -> Iterable[str]:
+    """Return the slugs whose published, latest or labelled version includes a partial."""
+    wanted = {pointer.slug: (pointer, _in_use(pointer)) for pointer in store.all()}
+    return sorted(
+        {
+            version.slug
+            for version in store.versions_of(wanted)
+            if any(reference.partition("@")[0] == slug for reference in version.partials)
+        }
+    )
+
+
+def _in_use(pointer: Pointer) -> tuple[int, ...]:
+    return tuple({pointer.published, pointer.latest, *pointer.labels.values()})
+
+
+def _draft(services: ManagementServices, pointer: Pointer, number: int, body: JsonObject) -> PartialVersion:
+    string = template_string(body)
+    return PartialVersion(
+        slug=pointer.slug,
+        partial_id=pointer.id,
+        version=number,
+        version_id=version_id(pointer.id, number),
+        string=string,
+        # Creation calls it version_description, an update description.
+        description=fields.text(body, "version_description", longest=fields.LONGEST_DESCRIPTION)
+        or fields.text(body, "description", longest=fields.LONGEST_DESCRIPTION),
+        partials=check_partial(services, string),
+        created_at=pointer.updated_at,
+    )

@@ -1,0 +1,201 @@
+"""Prompts: create, update, publish, retrieve, list, delete.
+
+What an update leaves out is taken from the latest version, so the strict form of an update (every field repeated) and
+the patching one are the same to us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from promptside.errors import Conflict, InvalidRequest, JsonObject
+from promptside.management import fields
+from promptside.management.drafts import check_prompt, kind_of, new_slug, template_string
+from promptside.management.services import ManagementServices
+from promptside.management.views import prompt_item, prompt_view
+from promptside.schema.prompt import PromptVersion
+from promptside.store.names import is_slug
+from promptside.store.records import Pointer
+from promptside.store.versioned import Version, VersionedStore, version_id
+from promptside.store.walk import prompt_version_not_found, selected
+
+VERSION_FIELDS = (
+    "string", "parameters", "model", "virtual_key", "functions", "tools", "tool_choice", "is_raw_template",
+    "template_metadata",
+)  # fmt: skip
+"""A body with any of these makes a new version."""
+
+
+def create_prompt(services: ManagementServices, body: JsonObject) -> JsonObject:
+    """Store a prompt with version 1, published. Answers `{"id", "slug", "version_id", "object": "prompt"}`.
+
+    Raises InvalidRequest, TemplateError, Conflict, PayloadTooLarge.
+    """
+    chosen = fields.slug(body)
+    name = fields.text(body, "name") or chosen
+    if name is None:
+        raise fields.missing("name")
+    now = services.timestamp()
+    identity = services.new_id()
+    pointer = Pointer(
+        slug=chosen or new_slug(services, name),
+        id=identity,
+        name=name,
+        published=1,
+        latest=1,
+        collection_id=fields.text(body, "collection_id"),
+        model=fields.text(body, "model"),
+        created_at=now,
+        updated_at=now,
+    )
+    empty = PromptVersion(
+        slug=pointer.slug, prompt_id=identity, version=1, version_id="", kind="chat", string="", created_at=now
+    )
+    # Without one, the error for a missing template comes from reading it.
+    version = _draft(services, empty, {"string": None, **body})
+    services.prompts.create(pointer, version)
+    return {"id": identity, "slug": pointer.slug, "version_id": version.version_id, "object": "prompt"}
+
+
+def update_prompt(services: ManagementServices, name: str, body: JsonObject) -> JsonObject:
+    """Change name, collection or status in place; anything else makes a new version, not published.
+
+    Answers `{"id", "slug", "prompt_version_id"}` for a new version, else `{}`.
+    """
+    if not any(field in body for field in VERSION_FIELDS):
+        rename(services.prompts, name, body, services.timestamp())
+        return {}
+
+    def make(old: Pointer) -> tuple[Pointer, PromptVersion]:
+        base = services.prompts.version(old, old.latest)
+        now = services.timestamp()
+        start = replace(base, version=old.latest + 1, description=None, created_at=now)
+        return renamed(old, body, now), _draft(services, start, body)
+
+    pointer, version = services.prompts.add_version(name, make)
+    return {"id": pointer.id, "slug": pointer.slug, "prompt_version_id": version.version_id}
+
+
+def publish_prompt(services: ManagementServices, name: str, body: JsonObject) -> JsonObject:
+    """Publish `{"version": 2}`. Answers `{}`. Raises Conflict for the later one of two publishers."""
+    number = version_in(body)
+    pointer = services.prompts.get(name)
+    model = services.prompts.version(pointer, number).model
+    publish(services.prompts, pointer, number, change={"model": model, "updated_at": services.timestamp()})
+    return {}
+
+
+def retrieve_prompt(services: ManagementServices, name: str, query: Mapping[str, str]) -> JsonObject:
+    """Return the published version with all that is known of the prompt, or the one that `?version=` names."""
+    slug, at, after = name.partition("@")
+    pointer = services.prompts.get(slug)
+    selector = query.get("version") or (after if at else None)
+    number = selected(pointer, selector)
+    if number is None:
+        raise prompt_version_not_found(pointer.slug, selector)
+    return prompt_view(services, pointer, services.prompts.version(pointer, number))
+
+
+def list_prompts(services: ManagementServices, query: Mapping[str, str]) -> JsonObject:
+    """Return the prompts, newest first; the query has `collection_id`, `search`, `current_page`, `page_size`."""
+    return fields.page_of(matching(services.prompts.all(), query), query, prompt_item)
+
+
+def delete_prompt(services: ManagementServices, name: str) -> JsonObject:
+    """Delete a prompt with all its versions. Answers `{}`."""
+    services.prompts.delete(services.prompts.get(name))
+    return {}
+
+
+def version_in(body: JsonObject) -> int:
+    """Return the version number that a publish names."""
+    if body.get("version") is None:
+        raise fields.missing("version")
+    return fields.number(body["version"], "version")
+
+
+def publish(store: VersionedStore[Version], pointer: Pointer, number: int, *, change: Mapping[str, str | None]) -> None:
+    """Make a version the published one. Raises Conflict when somebody else published another one meanwhile."""
+
+    def make(now: Pointer) -> Pointer:
+        if now.id != pointer.id or now.published not in (pointer.published, number):
+            raise Conflict(
+                f"Version {now.published} of '{pointer.slug}' was published meanwhile by somebody else", param="version"
+            )
+        return replace(now, published=number, **change)  # type: ignore[arg-type]
+
+    store.change(pointer.slug, make, needs_version=number)
+
+
+def rename(store: VersionedStore[Version], name: str, body: JsonObject, now: str) -> None:
+    """Change what is not part of a version; nothing is written when nothing is asked for."""
+    if any(field in body for field in ("name", "collection_id", "status")):
+        store.change(name, lambda old: renamed(old, body, now))
+    else:
+        store.get(name)
+
+
+def renamed(old: Pointer, body: JsonObject, now: str) -> Pointer:
+    """Return the pointer with the body's name, collection and status."""
+    status = fields.text(body, "status") or old.status
+    if status not in ("active", "archived"):
+        raise InvalidRequest("'status' must be active or archived", param="status")
+    collection = fields.text(body, "collection_id") if "collection_id" in body else old.collection_id
+    name = fields.text(body, "name") or old.name
+    return replace(old, name=name, status=status, collection_id=collection, updated_at=now)
+
+
+def matching(pointers: list[Pointer], query: Mapping[str, str]) -> list[Pointer]:
+    """Return the pointers that fit `search` and `collection_id`, newest first."""
+    search = query.get("search", "").strip().lower()
+    collection = query.get("collection_id")
+    found = [
+        pointer
+        for pointer in pointers
+        if (not collection or pointer.collection_id == collection)
+        and (not search or search in pointer.name.lower() or search in pointer.slug.lower())
+    ]
+    found.sort(key=lambda pointer: pointer.slug)
+    found.sort(key=lambda pointer: pointer.created_at, reverse=True)
+    return found
+
+
+def _draft(services: ManagementServices, base: PromptVersion, body: JsonObject) -> PromptVersion:
+    """Return `base` with the body's fields in their places, compiled once to see that it can be."""
+    version = replace(
+        base,
+        version_id=version_id(base.prompt_id, base.version),
+        string=template_string(body) if "string" in body else base.string,
+        raw=fields.flag(body, "is_raw_template") if "is_raw_template" in body else base.raw,
+        parameters=fields.json_object(body, "parameters") if "parameters" in body else base.parameters,
+        model=fields.text(body, "model") if "model" in body else base.model,
+        virtual_key=_virtual_key(body) if "virtual_key" in body else base.virtual_key,
+        functions=fields.object_list(body, "functions") if "functions" in body else base.functions,
+        tools=fields.object_list(body, "tools") if "tools" in body else base.tools,
+        tool_choice=_tool_choice(body) if "tool_choice" in body else base.tool_choice,
+        template_metadata=(
+            fields.json_object(body, "template_metadata") if "template_metadata" in body else base.template_metadata
+        ),
+        description=fields.text(body, "version_description", longest=fields.LONGEST_DESCRIPTION),
+    )
+    kind = kind_of(version.string, version.template_metadata)
+    return replace(version, kind=kind, partials=check_prompt(services, version.string, kind, raw=version.raw))
+
+
+def _virtual_key(body: JsonObject) -> str | None:
+    value = (fields.text(body, "virtual_key") or "").removeprefix("@")
+    if value and not is_slug(value):
+        raise InvalidRequest(
+            "'virtual_key' must be the slug of a virtual key or a provider's name", param="virtual_key"
+        )
+    return value or None
+
+
+def _tool_choice(body: JsonObject) -> str | JsonObject | None:
+    value = body["tool_choice"]
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str | dict):
+        raise fields.wrong_type("tool_choice", "a text or a JSON object")
+    return value
