@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 from urllib.parse import unquote
 
 from anthropic.types import Message, MessageCreateParams, RawMessageStreamEvent
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
+from botocore.serialize import create_serializer
 from botocore.validate import ParamValidator
 from pydantic import TypeAdapter
 
@@ -43,6 +45,15 @@ def check_bedrock_request(request: ProviderRequest, body: Json) -> None:
     model, operation = request.url.partition("/model/")[2].split("/")
     name = {"converse": "Converse", "converse-stream": "ConverseStream"}[operation]
     _check_shape(_BEDROCK.operation_model(name).input_shape, {**body, "modelId": unquote(model)})
+
+
+def botocore_request(request: ProviderRequest, body: Json) -> tuple[str, Json]:
+    """Return the path and the body that botocore itself would send for the same parameters."""
+    model, name = request.url.partition("/model/")[2].split("/")
+    operation = _BEDROCK.operation_model({"converse": "Converse", "converse-stream": "ConverseStream"}[name])
+    parameters = {**_with_bytes(body, operation.input_shape), "modelId": unquote(model)}
+    serialized = create_serializer("rest-json").serialize_to_request(parameters, operation)
+    return serialized["url_path"], json.loads(serialized["body"])
 
 
 def check_bedrock_answer(body: Json) -> None:

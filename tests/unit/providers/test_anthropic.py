@@ -216,7 +216,15 @@ def test_texts_reach_the_model_byte_for_byte(text: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"content": None}, {"content": "text"}, {"content": [5]}, {"content": [{"type": "text"}]}, {"html": "<p>"}],
+    [
+        {},
+        {"content": None},
+        {"content": "text"},
+        {"content": [5]},
+        {"content": [{"type": "text"}]},
+        {"html": "<p>"},
+        {"content": [{"type": "text", "text": 5}]},
+    ],
 )
 def test_an_answer_without_a_message_is_no_answer(body: dict[str, Any]) -> None:
     with pytest.raises(ProviderUnusable):

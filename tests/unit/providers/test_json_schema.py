@@ -100,6 +100,15 @@ def test_a_schema_that_doubles_with_every_level_stays_bounded() -> None:
     assert len(json.dumps(inlined)) < 1_000_000
 
 
+@pytest.mark.parametrize("keyword", ["properties", "$defs", "definitions", "anyOf", "oneOf"])
+@pytest.mark.parametrize("fit", [strict_schema, with_modern_definitions, without_references])
+def test_a_keyword_of_the_wrong_type_is_refused(fit: Any, keyword: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        fit({keyword: 5}, param="tools")
+
+    assert caught.value.code == "invalid_schema"
+
+
 @pytest.mark.parametrize("fit", [strict_schema, with_modern_definitions, without_references])
 def test_a_schema_nested_too_deeply_is_refused(fit: Any) -> None:
     schema: dict[str, Any] = {"type": "string"}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from urllib.parse import urlsplit
+
 import pytest
 
 from tests.event_decoding import decode_sse
 from tests.native_wire_types import (
+    botocore_request,
     check_anthropic_answer,
     check_anthropic_event,
     check_bedrock_answer,
@@ -41,3 +45,11 @@ def test_answers_of_bedrock_fit_the_service_model(case: Case) -> None:
 def test_events_of_bedrock_fit_the_service_model(case: Case) -> None:
     for frame in case.json("stream.json"):
         check_bedrock_event(frame.get("type") or frame["exception"], frame["payload"])
+
+
+@pytest.mark.parametrize("case", own("bedrock", "request.json"), ids=str)
+def test_requests_to_bedrock_are_what_botocore_would_send(case: Case) -> None:
+    request = case.adapter().build_request(case.call(), case.credentials())
+    body = json.loads(request.body)
+
+    assert (urlsplit(request.url).path, body) == botocore_request(request, body)

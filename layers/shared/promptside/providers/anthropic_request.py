@@ -119,7 +119,9 @@ def _conversation(call: ProviderCall, model: ClaudeModel, use: ToolUse, provider
     if conversation.has_tools and not use.tools and not use.native:
         # Tool blocks without declared tools are a 400.
         conversation = conversation.map_turns(tools_as_text)
-    return conversation if model.later_system else conversation.map_turns(system_as_user)
+    if model.later_system or all(turn.role != "system" for turn in conversation.turns):
+        return conversation
+    return conversation.map_turns(system_as_user)
 
 
 def _check_prefill(draft: Draft, model: ClaudeModel, conversation: Conversation) -> None:

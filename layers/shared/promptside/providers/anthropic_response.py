@@ -33,29 +33,10 @@ def parse_message(body: JsonObject, call: ProviderCall, *, provider: str) -> Com
     """Turn a Message into a completion. Raises ProviderError for an error body, ProviderUnusable for anything else."""
     if body.get("type") == "error" or isinstance(body.get("error"), dict):
         raise stream_error(body, provider)
-    blocks = body.get("content")
-    if not isinstance(blocks, list):
-        raise unusable(provider, "answered without content")
-    answer = Answer(json_schema=json_tool_schema(call))
-    names = tool_names(call)
     try:
-        for block in blocks:
-            _read_block(block, answer, names)
+        return _completion(body, call)
     except (KeyError, TypeError, AttributeError) as exc:
-        raise unusable(provider, "answered with content of an unknown shape") from exc
-    reason = body.get("stop_reason")
-    if reason == "refusal":
-        answer.refusal = refusal_text(body.get("stop_details"))
-    usage = body.get("usage")
-    result = completion(
-        call,
-        answer,
-        finish_reason=FINISH_REASONS.get(str(reason), "stop"),
-        usage=usage_of(usage) if isinstance(usage, dict) else None,
-    )
-    result["id"] = body.get("id") or result["id"]
-    result["model"] = body.get("model") or call.model
-    return result
+        raise unusable(provider, "answered without a message of a known shape") from exc
 
 
 def json_tool_schema(call: ProviderCall) -> JsonObject | None:
@@ -120,6 +101,26 @@ def stream_error(body: JsonObject, provider: str) -> ProviderError:
     if is_too_long(details_of(body).message):
         error.code = "context_length_exceeded"
     return error
+
+
+def _completion(body: JsonObject, call: ProviderCall) -> Completion:
+    answer = Answer(json_schema=json_tool_schema(call))
+    names = tool_names(call)
+    for block in body["content"]:
+        _read_block(block, answer, names)
+    reason = body.get("stop_reason")
+    if reason == "refusal":
+        answer.refusal = refusal_text(body.get("stop_details"))
+    usage = body.get("usage")
+    result = completion(
+        call,
+        answer,
+        finish_reason=FINISH_REASONS.get(str(reason), "stop"),
+        usage=usage_of(usage) if isinstance(usage, dict) else None,
+    )
+    result["id"] = body.get("id") or result["id"]
+    result["model"] = body.get("model") or call.model
+    return result
 
 
 def _read_block(block: JsonObject, answer: Answer, names: ToolNames) -> None:

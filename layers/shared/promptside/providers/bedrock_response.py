@@ -76,25 +76,10 @@ _TOO_LONG = (
 
 def parse_converse(body: JsonObject, call: ProviderCall) -> Completion:
     """Turn an answer into a completion. Raises ProviderUnusable for anything that is none."""
-    answer = Answer(json_schema=json_tool_schema(call))
-    names = tool_names(call)
     try:
-        for block in body["output"]["message"]["content"]:
-            _read_block(block, answer, names)
+        return _completion(body, call)
     except (KeyError, TypeError, AttributeError) as exc:
         raise unusable(PROVIDER_NAME, "answered without a message of a known shape") from exc
-    reason = body.get("stopReason")
-    if reason in MALFORMED and not answer.texts and not answer.tool_calls:
-        raise unusable(PROVIDER_NAME, f"could not read the model's own output ({reason})")
-    usage = body.get("usage")
-    result = completion(
-        call,
-        answer,
-        finish_reason=FINISH_REASONS.get(str(reason), "stop"),
-        usage=usage_of(usage) if isinstance(usage, dict) else None,
-    )
-    result.update({name: body[name] for name in _EXTRAS if body.get(name)})
-    return result
 
 
 def usage_of(usage: JsonObject, *, input_includes_cache: bool = False) -> Usage:
@@ -145,6 +130,25 @@ def exception_error(
         code = "context_length_exceeded"
     extra = {"native_type": name} if name else {}
     return to_error(PROVIDER_NAME, meaning.status, replace(details, code=code, extra=extra), headers=headers)
+
+
+def _completion(body: JsonObject, call: ProviderCall) -> Completion:
+    answer = Answer(json_schema=json_tool_schema(call))
+    names = tool_names(call)
+    for block in body["output"]["message"]["content"]:
+        _read_block(block, answer, names)
+    reason = body.get("stopReason")
+    if reason in MALFORMED and not answer.texts and not answer.tool_calls:
+        raise unusable(PROVIDER_NAME, f"could not read the model's own output ({reason})")
+    usage = body.get("usage")
+    result = completion(
+        call,
+        answer,
+        finish_reason=FINISH_REASONS.get(str(reason), "stop"),
+        usage=usage_of(usage) if isinstance(usage, dict) else None,
+    )
+    result.update({name: body[name] for name in _EXTRAS if body.get(name)})
+    return result
 
 
 def _read_block(block: JsonObject, answer: Answer, names: ToolNames) -> None:

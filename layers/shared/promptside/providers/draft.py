@@ -22,8 +22,12 @@ class Draft:
 
     def take(self, *names: str) -> Any:
         """Remove the named parameters and return the value of the first that is given, else None."""
-        values = [self._left.pop(name, None) for name in names]
-        return next((value for value in values if value is not None), None)
+        found = None
+        for name in names:
+            value = self._left.pop(name, None)
+            if found is None:
+                found = value
+        return found
 
     def take_object(self, *names: str) -> JsonObject:
         """As `take`, for a JSON object; absent is empty. Raises InvalidRequest for anything else."""

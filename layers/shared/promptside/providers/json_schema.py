@@ -115,22 +115,24 @@ class _Inliner:
                 return {}
             beside = {key: value for key, value in node.items() if key != "$ref"}
             return {**self.inline(target, open_names | {name}, depth + 1), **beside}
-        return _with_children(node, lambda child: self.inline(child, open_names, depth + 1))
+        return _with_children(node, lambda child: self.inline(child, open_names, depth + 1), self._param)
 
 
 def _transform(node: JsonObject, change: Callable[[JsonObject], JsonObject], param: str, depth: int = 0) -> JsonObject:
     _check_depth(depth, param)
-    return change(_with_children(node, lambda child: _transform(child, change, param, depth + 1)))
+    return change(_with_children(node, lambda child: _transform(child, change, param, depth + 1), param))
 
 
-def _with_children(node: JsonObject, change: Callable[[JsonObject], JsonObject]) -> JsonObject:
+def _with_children(node: JsonObject, change: Callable[[JsonObject], JsonObject], param: str) -> JsonObject:
     """Copy a schema with each schema inside it changed; values that only look like schemas (`enum`) stay."""
     copy = dict(node)
     for key in (*_SCHEMA_MAPS, "definitions"):
-        if isinstance(copy.get(key), dict):
+        if key in copy:
+            _check_type(copy[key], dict, key, param)
             copy[key] = {name: change(child) if isinstance(child, dict) else child for name, child in copy[key].items()}
     for key in _SCHEMA_LISTS:
-        if isinstance(copy.get(key), list):
+        if key in copy:
+            _check_type(copy[key], list, key, param)
             copy[key] = [change(child) if isinstance(child, dict) else child for child in copy[key]]
     for key in _SCHEMA_VALUES:
         if isinstance(copy.get(key), dict):
@@ -181,7 +183,7 @@ def _few(count: Any) -> bool:
 
 
 def _known_format(name: Any) -> bool:
-    return name in _FORMATS
+    return isinstance(name, str) and name in _FORMATS
 
 
 def _plain_pattern(pattern: Any) -> bool:
@@ -221,6 +223,14 @@ def _local_name(reference: Any) -> str | None:
     if isinstance(reference, str) and reference.startswith("#/$defs/"):
         return reference.removeprefix("#/$defs/")
     return None
+
+
+def _check_type(value: Any, expected: type, keyword: str, param: str) -> None:
+    if not isinstance(value, expected):
+        form = "an object" if expected is dict else "a list"
+        raise InvalidRequest(
+            f"The schema in '{param}' must have {form} for '{keyword}'", param=param, code="invalid_schema"
+        )
 
 
 def _check_depth(depth: int, param: str) -> None:
