@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -33,21 +33,29 @@ class RunFailed(Exception):
 
 def main() -> int:
     """Run until Ctrl-C. Returns 0 after a clean stop, 1 with one line on standard error after trouble."""
+    # Also when a script has started this in the background, where shells ignore Ctrl-C.
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     environment = os.environ  # noqa: TID251 - the local run's own edge
     code = 0
+    stopped = False
     with ExitStack() as running:
         try:
             run(read_options(environment, CHECKOUT), environment, running)
         except KeyboardInterrupt:
-            print("\nStopped.", flush=True)
+            stopped = True
+        except BrokenPipeError:
+            # Whoever read what this prints has left, as `| head` does.
+            code = 1
         except (BadOption, RunFailed, StoreFailed) as error:
             print(error, file=sys.stderr, flush=True)
             code = 1
         # A second Ctrl-C must not turn a clean stop into a stack trace.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.stdout.flush()
+    if stopped:
+        with suppress(BrokenPipeError):
+            print("\nStopped.", flush=True)
     # A thread may still wait for a provider; what it would write is of no use to anybody any more.
     os._exit(code)
 
