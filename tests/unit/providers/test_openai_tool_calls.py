@@ -78,7 +78,7 @@ def more(index: int, arguments: str) -> Piece:
             ],
             id="a custom tool",
         ),
-        pytest.param([["junk", None]], [], id="no pieces at all"),
+        pytest.param([[]], [], id="no pieces at all"),
     ],
 )
 def test_tool_calls_are_numbered_by_appearance(pieces: list[list[Any]], expected: list[Piece]) -> None:
@@ -88,11 +88,10 @@ def test_tool_calls_are_numbered_by_appearance(pieces: list[list[Any]], expected
 
 
 def test_whole_tool_calls_have_ids_types_and_text() -> None:
-    calls = [
+    calls: list[Piece] = [
         {"function": {"name": "f", "arguments": {"a": 1}}},
         {"id": "b", "index": 1, "type": "function", "function": {"name": "g"}},
         {"id": "c", "type": "custom", "custom": {"name": "h", "input": "i"}},
-        None,
     ]
 
     assert whole_tool_calls(calls, "call_x") == [

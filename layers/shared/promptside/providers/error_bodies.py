@@ -179,7 +179,8 @@ def _located(item: Any) -> str:
     """Read one entry of a validation error: `{"loc": ["body", "n"], "msg": "..."}`; its `input` is the prompt."""
     if not isinstance(item, dict):
         return str(item)
-    place = ".".join(str(step) for step in item.get("loc") or [])
+    steps = item.get("loc")
+    place = ".".join(str(step) for step in steps) if isinstance(steps, list) else ""
     message = str(item.get("msg") or item.get("message") or "invalid")
     return f"{place}: {message}" if place else message
 

@@ -14,6 +14,8 @@ from promptside.providers.openai_values import (
     created_seconds,
     finish_reason,
     name_reasoning,
+    objects,
+    text_or,
     usage_counts,
 )
 from promptside.schema.chat import Completion
@@ -35,10 +37,10 @@ def parse_answer(body: JsonObject, call: ProviderCall, rules: AnswerRules, provi
     prefix = "chatcmpl" if call.kind == "chat" else "cmpl"
     completion: Completion = {
         **body,
-        "id": body.get("id") or f"{prefix}-{call.completion_id}",
+        "id": text_or(body.get("id"), f"{prefix}-{call.completion_id}"),
         "object": "chat.completion" if call.kind == "chat" else "text_completion",
         "created": created_seconds(body.get("created"), call.created),
-        "model": body.get("model") or call.model,
+        "model": text_or(body.get("model"), call.model),
         "choices": [_Choice(call, rules, provider).parse(choice, number) for number, choice in enumerate(choices)],
     }
     _set_usage(completion)
@@ -87,7 +89,7 @@ class _Choice:
         message["role"] = "assistant"
         message["content"] = content_text(message.get("content"))
         name_reasoning(message)
-        calls = message.pop("tool_calls", None)
+        calls = objects(message.pop("tool_calls", None))
         if calls:
             message["tool_calls"] = whole_tool_calls(calls, f"call_{self._call.completion_id}")
         function_call = message.get("function_call")

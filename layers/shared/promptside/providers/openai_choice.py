@@ -9,7 +9,7 @@ from promptside.providers.base import ProviderCall
 from promptside.providers.openai_answers import settled_finish
 from promptside.providers.openai_rules import AnswerRules
 from promptside.providers.openai_tool_calls import ToolCallNumbers
-from promptside.providers.openai_values import content_text, finish_reason, name_reasoning
+from promptside.providers.openai_values import content_text, finish_reason, name_reasoning, objects
 
 Pieces = list[JsonObject]
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
@@ -80,7 +80,7 @@ class StreamedChoice:
         if not isinstance(delta.get("content", ""), str | None):
             delta["content"] = content_text(delta["content"])
         name_reasoning(delta)
-        calls = delta.pop("tool_calls", None)
+        calls = objects(delta.pop("tool_calls", None))
         if calls:
             delta["tool_calls"] = self._tools.renumber(calls)
         if delta.get("function_call", 0) is None:

@@ -12,7 +12,7 @@ from promptside.errors import JsonObject, ProviderError, ProviderUnusable
 from promptside.providers.base import ProviderCall
 from promptside.providers.error_bodies import embedded_error
 from promptside.providers.openai_answers import find_error
-from promptside.providers.openai_values import arguments_text, created_seconds, usage_counts
+from promptside.providers.openai_values import arguments_text, created_seconds, objects, text_or, usage_counts
 from promptside.schema.chat import Completion, Usage
 
 _INCOMPLETE = {"max_output_tokens": "length", "content_filter": "content_filter"}
@@ -29,13 +29,13 @@ def parse_response_object(
 ) -> Completion:
     """Return the chat completion. Raises ProviderError when the response failed, ProviderUnusable when it is none."""
     raise_for_status(body, provider)
-    items = [item for item in body["output"] if isinstance(item, dict)]
+    items = objects(body["output"])
     message = _message(items)
     completion: Completion = {
-        "id": body.get("id") or f"chatcmpl-{call.completion_id}",
+        "id": text_or(body.get("id"), f"chatcmpl-{call.completion_id}"),
         "object": "chat.completion",
         "created": created_seconds(body.get("created_at"), call.created),
-        "model": body.get("model") or call.model,
+        "model": text_or(body.get("model"), call.model),
         "choices": [
             {
                 "index": 0,
@@ -56,7 +56,7 @@ def parse_response_object(
 
 def raise_for_status(body: JsonObject, provider: str) -> None:
     """Raise what a response that is no answer stands for: failed, cancelled, still running, or another object."""
-    status = body.get("status")
+    status = text_or(body.get("status"), "")
     if status == "failed" or body.get("error"):
         error = body.get("error")
         raise embedded_error(provider, {"error": error or "the response failed"})
@@ -81,7 +81,7 @@ def response_finish(body: JsonObject, *, tools: bool) -> str:
 def response_extras(body: JsonObject) -> JsonObject:
     """Return what has no other place in a completion; `output` holds the items that are no part of the message."""
     extras: JsonObject = {name: body[name] for name in _KEPT if body.get(name)}
-    others = [item for item in body["output"] if isinstance(item, dict) and item.get("type") not in _TRANSLATED]
+    others = [item for item in objects(body["output"]) if str(item.get("type")) not in _TRANSLATED]
     return {**extras, "output": others} if others else extras
 
 
@@ -115,9 +115,9 @@ _DETAIL_NAMES = {"cache_read_input_tokens": "cached_tokens", "cache_creation_inp
 
 
 def _message(items: list[JsonObject]) -> JsonObject:
-    parts = [part for item in items if item.get("type") == "message" for part in item.get("content") or []]
-    texts = [part.get("text") or "" for part in parts if part.get("type") == "output_text"]
-    refusals = [part.get("refusal") or "" for part in parts if part.get("type") == "refusal"]
+    parts = _parts(items)
+    texts = [text_or(part.get("text"), "") for part in parts if part.get("type") == "output_text"]
+    refusals = [text_or(part.get("refusal"), "") for part in parts if part.get("type") == "refusal"]
     message: JsonObject = {
         "role": "assistant",
         "content": "".join(texts) or None,
@@ -126,7 +126,7 @@ def _message(items: list[JsonObject]) -> JsonObject:
     reasoning = "\n\n".join(filter(None, (reasoning_text(item) for item in items)))
     if reasoning:
         message["reasoning_content"] = reasoning
-    annotations = [chat_annotation(mark) for part in parts for mark in part.get("annotations") or []]
+    annotations = [chat_annotation(mark) for part in parts for mark in objects(part.get("annotations"))]
     if annotations:
         message["annotations"] = annotations
     calls = _calls(items)
@@ -139,25 +139,28 @@ def reasoning_text(item: JsonObject) -> str:
     """Return the readable text of a reasoning item: its summary, else its own text."""
     if item.get("type") != "reasoning":
         return ""
-    parts = item.get("summary") or item.get("content") or []
-    return "\n\n".join(part.get("text") or "" for part in parts if isinstance(part, dict))
+    parts = objects(item.get("summary")) or objects(item.get("content"))
+    return "\n\n".join(text_or(part.get("text"), "") for part in parts)
 
 
 def _calls(items: list[JsonObject]) -> list[JsonObject]:
     calls: list[JsonObject] = []
     for item in items:
-        call_id = item.get("call_id") or item.get("id")
+        call_id = text_or(item.get("call_id") or item.get("id"), f"call_{len(calls)}")
         if item.get("type") == "function_call":
             arguments = arguments_text(item.get("arguments"), missing="{}")
-            function = {"name": item.get("name") or "", "arguments": arguments}
+            function = {"name": text_or(item.get("name"), ""), "arguments": arguments}
             calls.append({"id": call_id, "type": "function", "function": function})
         elif item.get("type") == "custom_tool_call":
-            custom = {"name": item.get("name") or "", "input": item.get("input") or ""}
+            custom = {"name": text_or(item.get("name"), ""), "input": text_or(item.get("input"), "")}
             calls.append({"id": call_id, "type": "custom", "custom": custom})
     return calls
 
 
 def _logprobs(items: list[JsonObject]) -> JsonObject | None:
-    parts = [part for item in items if item.get("type") == "message" for part in item.get("content") or []]
-    tokens = [token for part in parts for token in part.get("logprobs") or []]
+    tokens = [token for part in _parts(items) for token in objects(part.get("logprobs"))]
     return {"content": tokens, "refusal": None} if tokens else None
+
+
+def _parts(items: list[JsonObject]) -> list[JsonObject]:
+    return [part for item in items if item.get("type") == "message" for part in objects(item.get("content"))]

@@ -20,7 +20,7 @@ from promptside.providers.openai_responses_answer import (
     response_finish,
     response_usage,
 )
-from promptside.providers.openai_values import arguments_text
+from promptside.providers.openai_values import arguments_text, objects, text_or
 from promptside.schema.chat import Chunk, Usage
 
 
@@ -49,24 +49,24 @@ class ResponsesStreamMapper:
     def feed(self, event: StreamEvent) -> list[Chunk]:
         """Map one event; see StreamMapper."""
         data = event.data
-        kind = data.get("type") or event.name
+        kind = text_or(data.get("type"), event.name)
         if event is DONE or self.finish_reason is not None:
             return []
-        output = data.get("output_index", 0)
+        output = _number(data, "output_index")
         match kind:
             case "response.created" | "response.in_progress":
                 self._take_identity(data.get("response"))
             case "response.output_item.added" | "response.output_item.done":
                 return self._item(output, data.get("item"), whole=kind.endswith("done"))
             case "response.output_text.delta":
-                pieces = self._piece(("text", output, data.get("content_index", 0)), "content", data.get("delta"))
+                pieces = self._piece(("text", output, _number(data, "content_index")), "content", data.get("delta"))
                 return _with_logprobs(pieces, data.get("logprobs"))
             case "response.output_text.done":
-                return self._rest(("text", output, data.get("content_index", 0)), "content", data.get("text"))
+                return self._rest(("text", output, _number(data, "content_index")), "content", data.get("text"))
             case "response.refusal.delta":
-                return self._piece(("refusal", output, data.get("content_index", 0)), "refusal", data.get("delta"))
+                return self._piece(("refusal", output, _number(data, "content_index")), "refusal", data.get("delta"))
             case "response.refusal.done":
-                return self._rest(("refusal", output, data.get("content_index", 0)), "refusal", data.get("refusal"))
+                return self._rest(("refusal", output, _number(data, "content_index")), "refusal", data.get("refusal"))
             case _:
                 return self._feed_more(kind, output, data)
         return []
@@ -93,17 +93,20 @@ class ResponsesStreamMapper:
                 return self._reasoning(data)
             case "response.output_text.annotation.added":
                 annotation = data.get("annotation")
-                return self._delta({"annotations": [chat_annotation(annotation)]}) if annotation else []
+                return (
+                    self._delta({"annotations": [chat_annotation(annotation)]}) if isinstance(annotation, dict) else []
+                )
             case "response.completed" | "response.incomplete":
-                return self._end(data.get("response") or {})
+                response = data.get("response")
+                return self._end(response if isinstance(response, dict) else {})
             case "response.failed" | "response.cancelled" | "error":
                 raise self._failure(data)
         return []
 
     def _take_identity(self, response: Any) -> None:
         if isinstance(response, dict) and not self._opened:
-            self._chunks.id = response.get("id") or self._chunks.id
-            self._chunks.model = response.get("model") or self._chunks.model
+            self._chunks.id = text_or(response.get("id"), self._chunks.id)
+            self._chunks.model = text_or(response.get("model"), self._chunks.model)
 
     def _delta(self, delta: JsonObject) -> list[Chunk]:
         return [*self._role(), self._chunks.delta(delta)]
@@ -148,7 +151,8 @@ class ResponsesStreamMapper:
         if output in self._tools:
             return []
         number = self._tools[output] = len(self._tools)
-        call_id, name = item.get("call_id") or item.get("id") or f"call_{number}", item.get("name") or ""
+        call_id = text_or(item.get("call_id") or item.get("id"), f"call_{number}")
+        name = text_or(item.get("name"), "")
         if item["type"] == "function_call":
             return [*self._role(), self._chunks.tool_start(number, call_id, name)]
         self._custom.add(output)
@@ -172,7 +176,7 @@ class ResponsesStreamMapper:
 
     def _rest_of_message(self, output: Any, item: JsonObject) -> list[Chunk]:
         chunks: list[Chunk] = []
-        for number, part in enumerate(item.get("content") or []):
+        for number, part in enumerate(objects(item.get("content"))):
             if part.get("type") == "output_text":
                 chunks += self._rest(("text", output, number), "content", part.get("text"))
             elif part.get("type") == "refusal":
@@ -183,7 +187,7 @@ class ResponsesStreamMapper:
         text = data.get("delta")
         if not isinstance(text, str) or not text:
             return []
-        part = (data.get("output_index"), data.get("summary_index"), data.get("content_index"))
+        part = tuple(_number(data, name) for name in ("output_index", "summary_index", "content_index"))
         key = ("reasoning", *part)
         # A summary comes in parts; a blank line keeps them apart.
         gap = "\n\n" if self._reasoned and key not in self._sent else ""
@@ -194,7 +198,7 @@ class ResponsesStreamMapper:
     def _end(self, response: JsonObject) -> list[Chunk]:
         self._take_identity(response)
         chunks: list[Chunk] = []
-        for output, item in enumerate(response.get("output") or []):
+        for output, item in enumerate(objects(response.get("output"))):
             chunks += self._item(output, item, whole=True)
         self.usage = response_usage(response.get("usage"))
         self.finish_reason = response_finish(response, tools=bool(self._tools))
@@ -210,6 +214,11 @@ class ResponsesStreamMapper:
         error = data.get("error") or (response.get("error") if isinstance(response, dict) else None)
         flat = {name: data[name] for name in ("code", "message", "param") if data.get(name) is not None}
         return embedded_error(self._provider, {"error": error or flat or "the response failed"})
+
+
+def _number(data: JsonObject, name: str) -> int:
+    value = data.get(name)
+    return value if type(value) is int else 0
 
 
 def _with_logprobs(chunks: list[Chunk], logprobs: Any) -> list[Chunk]:

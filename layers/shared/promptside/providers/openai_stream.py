@@ -13,7 +13,7 @@ from promptside.providers.error_bodies import embedded_error
 from promptside.providers.openai_answers import find_error
 from promptside.providers.openai_choice import StreamedChoice
 from promptside.providers.openai_rules import AnswerRules
-from promptside.providers.openai_values import created_seconds, usage_counts
+from promptside.providers.openai_values import created_seconds, objects, text_or, usage_counts
 from promptside.schema.chat import Chunk, Usage
 
 _HEAD = frozenset({"id", "object", "created", "model", "choices", "usage"})
@@ -85,7 +85,8 @@ class OpenAIStreamMapper:
         choice = choices[0]
         if type(choice) is not dict or choice.get("finish_reason") is not None or self._rules.answer is not None:
             return False
-        if choice.get("index") not in self._writing:
+        index = choice.get("index")
+        if type(index) is not int or index not in self._writing:
             return False
         piece = choice.get(self._plain_key)
         if self._chat:
@@ -103,17 +104,17 @@ class OpenAIStreamMapper:
         usage = usage_counts(data.get("usage"))
         if usage is not None:
             self.usage = usage
-        choices = data.get("choices")
-        if not isinstance(choices, list) or not choices:
+        choices = objects(data.get("choices"))
+        if not choices:
             return self._without_choices(data, with_usage=bool(data.get("usage")))
         if not self._started:
             self._start(data)
-        return self._with_choices(data, [choice for choice in choices if isinstance(choice, dict)])
+        return self._with_choices(data, choices)
 
     def _start(self, data: JsonObject) -> None:
         self._started = True
-        self._id = data.get("id") or self._id
-        self._model = data.get("model") or self._model
+        self._id = text_or(data.get("id"), self._id)
+        self._model = text_or(data.get("model"), self._model)
         self._created = created_seconds(data.get("created"), self._created)
         for name, value in self._held.items():
             data.setdefault(name, value)

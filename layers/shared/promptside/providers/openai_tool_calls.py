@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from promptside.errors import JsonObject
-from promptside.providers.openai_values import arguments_text
+from promptside.providers.openai_values import arguments_text, text_or
 
 
 class ToolCallNumbers:
@@ -19,29 +17,28 @@ class ToolCallNumbers:
         self._id_prefix = id_prefix
         self._names: list[str] = []
         self._by_id: dict[str, int] = {}
-        self._by_index: dict[Any, int] = {}
+        self._by_index: dict[int | None, int] = {}
 
     def __len__(self) -> int:
         """Count the calls."""
         return len(self._names)
 
-    def renumber(self, pieces: list[Any]) -> list[JsonObject]:
+    def renumber(self, pieces: list[JsonObject]) -> list[JsonObject]:
         """Return the pieces with our indexes; only a call's first piece has its id, type and name."""
         touched: set[int] = set()
         renumbered: list[JsonObject] = []
         for piece in pieces:
-            if isinstance(piece, dict):
-                number = self._number(piece, touched)
-                renumbered.append(self._continued(piece, number) if number < len(self) else self._opened(piece))
-                self._by_index[piece.get("index")] = number
-                touched.add(number)
+            number = self._number(piece, touched)
+            renumbered.append(self._continued(piece, number) if number < len(self) else self._opened(piece))
+            self._by_index[_index(piece)] = number
+            touched.add(number)
         return renumbered
 
     def _number(self, piece: JsonObject, touched: set[int]) -> int:
-        call_id = piece.get("id")
+        call_id = text_or(piece.get("id"), "")
         if call_id:
             return self._by_id.get(call_id, len(self))
-        index = piece.get("index")
+        index = _index(piece)
         known = self._by_index.get(index) if index is not None else len(self) - 1
         if known is None or known < 0:
             return len(self)
@@ -51,10 +48,10 @@ class ToolCallNumbers:
 
     def _opened(self, piece: JsonObject) -> JsonObject:
         number = len(self)
-        call_id = piece.get("id") or f"{self._id_prefix}{number}"
+        call_id = text_or(piece.get("id"), f"{self._id_prefix}{number}")
         self._names.append(_name(piece))
         self._by_id[call_id] = number
-        opened = {**piece, "index": number, "id": call_id, "type": piece.get("type") or "function"}
+        opened = {**piece, "index": number, "id": call_id, "type": _type(piece)}
         if opened["type"] == "function":
             function = _function(piece)
             text = arguments_text(function.get("arguments"), missing="")
@@ -72,18 +69,27 @@ class ToolCallNumbers:
         return {"index": number, "function": function}
 
 
-def whole_tool_calls(calls: list[Any], id_prefix: str) -> list[JsonObject]:
+def whole_tool_calls(calls: list[JsonObject], id_prefix: str) -> list[JsonObject]:
     """Return the tool calls of a whole answer, each with an id, a type and arguments as text."""
-    return [_whole(call, f"{id_prefix}{number}") for number, call in enumerate(calls) if isinstance(call, dict)]
+    return [_whole(call, f"{id_prefix}{number}") for number, call in enumerate(calls)]
 
 
 def _whole(call: JsonObject, made_id: str) -> JsonObject:
-    built = {**call, "id": call.get("id") or made_id, "type": call.get("type") or "function"}
+    built = {**call, "id": text_or(call.get("id"), made_id), "type": _type(call)}
     if built["type"] == "function":
         function = _function(call)
         text = arguments_text(function.get("arguments"), missing="{}")
         built["function"] = {**function, "name": _name(call), "arguments": text}
     return built
+
+
+def _index(piece: JsonObject) -> int | None:
+    index = piece.get("index")
+    return index if type(index) is int else None
+
+
+def _type(piece: JsonObject) -> str:
+    return "custom" if isinstance(piece.get("custom"), dict) else "function"
 
 
 def _function(piece: JsonObject) -> JsonObject:

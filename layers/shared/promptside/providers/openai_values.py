@@ -37,6 +37,18 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _FIRST_MILLISECONDS = 100_000_000_000
 
 
+def text_or(value: Any, default: str) -> str:
+    """Return an id or a name as text; `default` when there is none."""
+    if isinstance(value, str) and value:
+        return value
+    return str(value) if type(value) is int else default
+
+
+def objects(value: Any) -> list[JsonObject]:
+    """Return the objects of a list; nothing for what is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def created_seconds(value: Any, default: int) -> int:
     """Return unix seconds, also from text, a float or milliseconds; `default` when there is no time in it."""
     if type(value) is int and 0 < value < _FIRST_MILLISECONDS:
