@@ -10,7 +10,7 @@ from promptside.answers import decode_answer
 from promptside.errors import DeadlineExceeded, PromptsideError, ProviderError, ProviderTimeout, RequestTimeout
 from promptside.providers.base import ProviderCall, StreamMapper
 from promptside.providers.replay import completion_as_chunks
-from promptside.providers.strictness import strip_extras
+from promptside.providers.strictness import strip_chunks
 from promptside.schema.chat import Chunk, Usage
 from promptside.target import Target
 from promptside.transport.base import Limits, ProviderStream
@@ -139,7 +139,7 @@ class ChunkStream:
 
     def _dress(self, chunks: list[Chunk]) -> list[Chunk]:
         if self._strict_openai:
-            return [strip_extras(chunk) for chunk in chunks]
+            return strip_chunks(chunks)
         for chunk in chunks:
             chunk["provider"] = self._provider.name
         return chunks

@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from promptside.providers.strictness import strip_extras
+from promptside.providers.strictness import strip_chunks, strip_extras
 
 
 def test_only_keys_of_openai_are_left() -> None:
@@ -67,3 +67,11 @@ def test_chunks_keep_their_delta_usage_and_known_tier() -> None:
         "usage": None,
         "service_tier": "flex",
     }
+
+
+def test_a_chunk_of_nothing_but_extras_is_left_out() -> None:
+    piece: dict[str, Any] = {"id": "a", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    late: dict[str, Any] = {"id": "a", "choices": [], "late_choices": [{"index": 0, "content_filter_results": {}}]}
+    usage: dict[str, Any] = {"id": "a", "choices": [], "usage": {"total_tokens": 1}}
+
+    assert strip_chunks([piece, late, usage]) == [piece, usage]

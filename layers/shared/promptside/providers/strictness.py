@@ -6,6 +6,7 @@ The keys are those of the openai 3.54.0 types for completions and chunks, read 2
 from __future__ import annotations
 
 from promptside.errors import JsonObject
+from promptside.schema.chat import Chunk
 
 _TOP = frozenset(
     {
@@ -40,6 +41,12 @@ def strip_extras(body: JsonObject) -> JsonObject:
     if kept.get("service_tier") not in _SERVICE_TIERS:
         kept.pop("service_tier", None)
     return kept
+
+
+def strip_chunks(chunks: list[Chunk]) -> list[Chunk]:
+    """Return the chunks without extras, and without those that consisted of nothing else."""
+    stripped = [strip_extras(chunk) for chunk in chunks]
+    return [chunk for chunk in stripped if chunk["choices"] or chunk.get("usage") or chunk.get("moderation")]
 
 
 def _choice(choice: JsonObject) -> JsonObject:
