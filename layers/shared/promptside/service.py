@@ -39,9 +39,11 @@ from promptside.streaming import ChunkStream, request_timeout
 from promptside.target import Target, choose_target, refreshed, requested_slugs
 from promptside.template.library import TemplateLibrary
 from promptside.template.prompt import render_prompt
-from promptside.transport.base import Limits, ProviderStream, Transport
+from promptside.transport.base import Limits, ProviderResponse, ProviderStream, Transport
 
 SCOPE = "completions.write"
+PROVIDER_AUTH = "provider_auth"
+"""The code of an error that says: the provider refused its key. Some say so with a 403."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +203,14 @@ def _exchange(
 ) -> tuple[Prepared, Completion]:
     """Send, once more with fresh credentials if the provider refused the stored ones, and parse."""
     response = services.transport.send(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
-    if response.status == 401 and (again := _with_fresh_credentials(services, prepared)) is not None:
+    error = _refusal(prepared, response)
+    if error is not None and (again := _with_fresh_credentials(services, prepared, error)) is not None:
         prepared = again
         response = services.transport.send(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
+        error = _refusal(prepared, response)
+    if error is not None:
+        raise error
     provider = prepared.provider
-    if response.status >= 400:
-        raise provider.parse_error(response.status, response.headers, response.body)
     return prepared, provider.parse_response(decode_answer(response.body, provider.name), prepared.call)
 
 
@@ -215,20 +219,37 @@ def _open(
 ) -> tuple[Prepared, ProviderStream]:
     """Open the stream, once more with fresh credentials if the provider refused the stored ones."""
     upstream = services.transport.open(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
-    if upstream.status == 401 and (again := _with_fresh_credentials(services, prepared)) is not None:
-        upstream.close()
+    error = _stream_refusal(prepared, upstream)
+    if error is not None and (again := _with_fresh_credentials(services, prepared, error)) is not None:
         prepared = again
         upstream = services.transport.open(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
-    if upstream.status >= 400:
-        try:
-            body = upstream.read()
-        finally:
-            upstream.close()
-        raise prepared.provider.parse_error(upstream.status, upstream.headers, body)
+        error = _stream_refusal(prepared, upstream)
+    if error is not None:
+        raise error
     return prepared, upstream
 
 
-def _with_fresh_credentials(services: Services, prepared: Prepared) -> Prepared | None:
+def _stream_refusal(prepared: Prepared, upstream: ProviderStream) -> PromptsideError | None:
+    """Return the error of an answer that is no stream, with its connection closed."""
+    if upstream.status < 400:
+        return None
+    try:
+        body = upstream.read()
+    finally:
+        upstream.close()
+    return _refusal(prepared, ProviderResponse(upstream.status, upstream.headers, body))
+
+
+def _refusal(prepared: Prepared, response: ProviderResponse) -> PromptsideError | None:
+    if response.status < 400:
+        return None
+    return prepared.provider.parse_error(response.status, response.headers, response.body)
+
+
+def _with_fresh_credentials(services: Services, prepared: Prepared, error: PromptsideError) -> Prepared | None:
+    """Return the run with its secret read anew, if that is what the provider refused and it has changed."""
+    if error.code != PROVIDER_AUTH:
+        return None
     target = refreshed(prepared.target, services.secrets)
     if target is None:
         return None
