@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from mangum import Mangum
@@ -28,7 +29,8 @@ async def run(request: Request) -> Response:
     context = request.scope.get("aws.context")
     incoming = HttpRequest(
         method=request.method,
-        path=request.scope.get("raw_path", request.url.path.encode()).decode("latin-1").partition("?")[0],
+        # Mangum gives no raw path, and some front doors have decoded theirs: encode again what must be.
+        path=quote(request.scope["path"], safe="/%@:~!$&'()*+,;="),
         headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers.raw},
         query=dict(request.query_params),
         body=await request.body(),

@@ -35,7 +35,7 @@ from tests.upstream import Upstream
 API_KEY = "psk-example-0123456789"
 """The key in the event files."""
 
-RUNTIME_PACKAGES = ("awslambdaric", "snapshot_restore_py.py", "runtime_client*.so")
+RUNTIME_PACKAGES = ("awslambdaric", "simplejson", "snapshot_restore_py.py", "runtime_client*.so")
 """What the managed runtime itself has in LAMBDA_RUNTIME_DIR."""
 
 
@@ -104,8 +104,8 @@ class Deployment:
         built = ROOT / ".aws-sam" / "build" / "template.yaml"
         if not built.is_file() or not (HOST_LAYER / "built").is_file():
             pytest.fail(f"The functions are not built. {BUILD_HINT}")
-        resources = yaml.safe_load(built.read_text())["Resources"]
-        return (built.parent / resources[function]["Properties"]["CodeUri"]).resolve()
+        code_uri: str = yaml.safe_load(built.read_text())["Resources"][function]["Properties"]["CodeUri"]
+        return (built.parent / code_uri).resolve()
 
     @contextmanager
     def running(self, function: str, api: RuntimeApi) -> Iterator[Runtime]:
