@@ -85,7 +85,7 @@ def _is_outdated(description: str | None, file: PromptFile | PartialFile) -> boo
 
 
 def _description(file: PromptFile | PartialFile) -> str:
-    return f"{_MARK}{file.digest}"
+    return f"{_MARK}{file.slug}.yaml, state {file.digest}"
 
 
 def _new_pointer(file: PromptFile | PartialFile) -> Pointer:

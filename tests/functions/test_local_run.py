@@ -170,14 +170,34 @@ def test_keys_and_prompts_survive_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_loses_nothing_and_leaves_nothing_running(tmp_path: Path) -> None:
-    with local_run(tmp_path, PROMPTSIDE_API_KEY="ps-a-key-of-my-own-choice") as running:
-        assert running.base_url
+    mine = {
+        "name": "Mine",
+        "string": '[{"role": "user", "content": "Mine, {{name}}"}]',
+        "parameters": {},
+        "virtual_key": "openai",
+        "model": "m",
+    }
+    with local_run(tmp_path) as running:
+        slug = running.call("POST", "/prompts", mine)[1]["slug"]
+        running.call("PUT", "/prompts/welcome", {**mine, "name": "Welcome"})
+        published = running.call("PUT", "/prompts/welcome/makeDefault", {"version": 2})
+        visible = running.run("welcome", VARIABLES)[1]["choices"][0]["message"]["content"]
         running.end(signal.SIGKILL)
 
         with local_run(tmp_path) as again:
-            status, _ = again.run("welcome", VARIABLES, key="ps-a-key-of-my-own-choice")
+            texts = [again.run(name, VARIABLES)[1]["choices"][0]["message"]["content"] for name in ("welcome", slug)]
 
-    assert status == 200
+    assert published == (200, {})
+    assert visible.endswith("It ends: Mine, Grace")
+    assert texts == [visible, visible]
+
+
+def test_management_answers_on_the_same_address(demo: LocalRun) -> None:
+    status, prompts = demo.call("GET", "/prompts?search=welc")
+    missing = demo.call("GET", "/nowhere")
+
+    assert (status, [prompt["slug"] for prompt in prompts["data"]]) == (200, ["welcome"])
+    assert (missing[0], missing[1]["error"]["code"]) == (404, "route_not_found")
 
 
 def test_a_provider_with_a_key_in_the_environment_is_live(tmp_path: Path) -> None:
