@@ -6,6 +6,7 @@ import pytest
 
 from promptside.config import Settings
 from promptside.errors import ConfigurationError, InvalidRequest
+from promptside.providers.registry import MODULES
 from promptside.schema.prompt import Reference, VirtualKey
 from promptside.schema.request import RunRequest
 from promptside.target import Target, check_custom_host, choose_target, refreshed, requested_slugs
@@ -90,6 +91,18 @@ def test_a_key_without_a_provider_name_is_not_used() -> None:
 def test_a_stored_secret_never_goes_to_a_host_from_the_request(extra: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest) as caught:
         choose(provider_headers={"x-portkey-custom-host": "https://llm.example.com/v1"}, **extra)
+
+    assert caught.value.code == "custom_host_refused"
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_no_provider_sends_its_stored_secret_to_a_host_from_the_request(name: str) -> None:
+    request = RunRequest(Reference("p"), provider_headers={"x-portkey-custom-host": "https://llm.example.com"})
+    secrets = Secrets()
+    secrets.contents[f"providers/{name}"] = {"api_key": "sk-stored", "custom_host": "https://own.example.com"}
+
+    with pytest.raises(InvalidRequest) as caught:
+        choose_target(request, model="m", stored_slug=name, virtual_keys={}, secrets=secrets, settings=SETTINGS)
 
     assert caught.value.code == "custom_host_refused"
 

@@ -166,7 +166,8 @@ def _stored_target(
     provider: Provider, choice: _Choice, sent: Mapping[str, str], *, secrets: SecretStore, settings: Settings
 ) -> Target:
     for field in all_fields(provider):
-        if field.host and field.name in sent:
+        # A provider may describe its custom host in its own words; it decides the host all the same.
+        if (field.host or field.name == CUSTOM_HOST.name) and field.name in sent:
             raise InvalidRequest(
                 f"'{field.header}' needs credentials of your own: name the provider with x-portkey-provider and send "
                 "its key as Authorization. Stored credentials only go to the stored host",

@@ -41,6 +41,7 @@ class Anthropic:
             header="x-portkey-custom-host",
             pattern=r"https?://[A-Za-z0-9.:_\[\]-]+(/[A-Za-z0-9._~/-]*)?",
             aliases=("customHost", "base_url"),
+            host=True,
         ),
         Field(
             "version",

@@ -79,6 +79,7 @@ class Bedrock:
             header="x-portkey-custom-host",
             pattern=r"https?://[A-Za-z0-9.:_\[\]-]+(/[A-Za-z0-9._~/-]*)?",
             aliases=("customHost", "base_url"),
+            host=True,
         ),
         Field(
             "aws_bedrock_model",
