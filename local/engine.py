@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import socket
 import sys
 import threading
@@ -149,8 +148,6 @@ async def serve(path: Path) -> None:
 
 def main() -> int:
     """Run until the parent leaves; exit code 1 and one line on standard error if the journal is damaged."""
-    # Ctrl-C reaches the whole process group; the parent decides when the store may go.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         asyncio.run(serve(Path(sys.argv[1])))
     except JournalDamaged as error:

@@ -67,6 +67,8 @@ class Store:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=[directory.lock.fileno()],
+            # Ctrl-C reaches a whole process group, but the parent decides when the store may go.
+            process_group=0,
         )
 
     @property
