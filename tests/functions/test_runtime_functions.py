@@ -122,7 +122,7 @@ def test_a_stream_ends_with_an_error_event_before_the_functions_time_is_over(
 ) -> None:
     upstream.enqueue(sse_reply([FIRST, threading.Event()]))
 
-    exchange = streaming.invoke(load_event("completion-rest-v1-stream"), seconds=2.5).finish()
+    exchange = streaming.invoke(load_event("completion-rest-v1-stream"), seconds=3.5).finish()
 
     assert b"event: error" in exchange.body
     assert b"deadline_exceeded" in exchange.body
