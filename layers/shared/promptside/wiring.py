@@ -24,7 +24,7 @@ def build_services(settings: Settings, *, secrets: SecretStore | None = None) ->
     """Build what a run needs; `secrets` replaces the SSM store in local runs."""
     set_level(settings.log_level)
     return Services(
-        prompts=DynamoPromptReader(dynamodb_client(settings), table=settings.table, workspace=settings.workspace),
+        prompts=DynamoPromptReader(_reading_client(settings), table=settings.table, workspace=settings.workspace),
         secrets=secrets or ssm_secrets(settings),
         transport=HttpTransport(allow_private_hosts=settings.allow_private_hosts),
         settings=settings,
@@ -71,8 +71,18 @@ def ssm_secrets(settings: Settings) -> SsmSecretStore:
     )
 
 
-def _client(service: str, settings: Settings) -> Any:
-    import boto3
+def _reading_client(settings: Settings) -> Any:
+    """Return the client that runs read with: the one call they all make goes a shorter way."""
+    from promptside.transport.client import HttpClient
+    from promptside.transport.dynamodb import BatchReader
+
+    # The table is the operator's own, so a private address (a VPC endpoint, the local engine) is as good as any.
+    http = HttpClient(allow_private_hosts=True)
+    session = _session(settings)
+    return BatchReader(_client("dynamodb", settings, session), session, http, seconds=_STORE_TIMEOUT_SECONDS)
+
+
+def _client(service: str, settings: Settings, session: Any = None) -> Any:
     from botocore.config import Config
 
     config = Config(
@@ -84,8 +94,14 @@ def _client(service: str, settings: Settings) -> Any:
         # Every argument is built by our own code; checking them again costs a tenth of a millisecond a call.
         parameter_validation=False,
     )
-    if settings.store_endpoint is None:
-        return boto3.client(service, region_name=settings.region, config=config)
-    # The user's own AWS credentials, if any, are for Bedrock: the local store must neither need nor see them.
-    session = boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
+    session = session or _session(settings)
     return session.client(service, region_name=settings.region, endpoint_url=settings.store_endpoint, config=config)
+
+
+def _session(settings: Settings) -> Any:
+    import boto3
+
+    if settings.store_endpoint is None:
+        return boto3.session.Session()
+    # The user's own AWS credentials, if any, are for Bedrock: the local store must neither need nor see them.
+    return boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
