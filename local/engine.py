@@ -147,11 +147,14 @@ async def serve(path: Path) -> None:
 
 
 def main() -> int:
-    """Run until the parent leaves; exit code 1 and one line on standard error if the journal is damaged."""
+    """Run until the parent leaves; exit code 1 and one line on standard error if the journal cannot be used."""
     try:
         asyncio.run(serve(Path(sys.argv[1])))
     except JournalDamaged as error:
         print(error, file=sys.stderr, flush=True)
+        return 1
+    except OSError as error:
+        print(f"{sys.argv[1]}: {error.strerror}", file=sys.stderr, flush=True)
         return 1
     return 0
 

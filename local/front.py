@@ -10,7 +10,7 @@ from typing import Any
 from local.functions import Handler, call_function
 from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.routes import handle, owns
-from promptside.service import Services
+from promptside.services import Services
 
 
 class Front:

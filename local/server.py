@@ -73,6 +73,13 @@ class LocalServer(HTTPServer):
             self._bind_error = exc
             raise
 
+    def process_conn(self, conn: Any) -> None:
+        """Hand a connection to a thread, a new one only when its first bytes are there: many never send any."""
+        if conn.last_used is None:
+            self.put_conn(conn)
+        else:
+            super().process_conn(conn)
+
     def stop(self) -> None:
         """Stop accepting, end open streams and wait for the threads."""
         self.stopping = True

@@ -28,8 +28,13 @@ class StateDirectory:
 
     def __init__(self, path: Path, *, patience_seconds: float = _LOCK_SECONDS) -> None:
         self.path = path
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.lock = (path / "lock").open("a+")
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.lock = (path / "lock").open("a+")
+        except OSError as exc:
+            raise StoreFailed(
+                f"The state directory {path} cannot be used: {exc.strerror}. Set PROMPTSIDE_STATE_DIR to another one"
+            ) from exc
         deadline = time.monotonic() + patience_seconds
         while not self._try_lock():
             # The engine of an instance that was killed needs a moment to notice.

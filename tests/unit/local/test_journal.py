@@ -1,4 +1,5 @@
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,22 @@ def test_only_the_owner_can_read_the_file(path: Path) -> None:
 
 def test_nothing_is_left_behind_beside_the_file(path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["journal.jsonl"]
+
+
+def test_a_write_that_does_not_fit_on_the_disk_leaves_the_file_as_it_was(path: Path) -> None:
+    append(path, [CREATE])
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    journal = Journal(path)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            journal.append([put("1")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    journal.append([put("2")])
+    journal.close()
+
+    assert path.read_bytes().startswith(before)
+    assert list(read_state(path).changes(now=0)) == [CREATE, put("2")]

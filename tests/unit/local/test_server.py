@@ -1,3 +1,4 @@
+import contextlib
 import http.client
 import json
 import socket
@@ -281,6 +282,14 @@ def test_a_stream_that_breaks_has_no_last_chunk() -> None:
 def test_a_silent_client_does_not_hold_up_others() -> None:
     with serving(echo, threads=2) as port, socket.create_connection(("127.0.0.1", port)) as silent:
         silent.sendall(b"POST / HTTP/1.1\r\n")
+
+        assert call(port, "GET", "/")[0] == 200
+
+
+def test_connections_that_send_nothing_take_no_thread() -> None:
+    with serving(echo, threads=2) as port, contextlib.ExitStack() as open_connections:
+        for _ in range(20):
+            open_connections.enter_context(socket.create_connection(("127.0.0.1", port)))
 
         assert call(port, "GET", "/")[0] == 200
 

@@ -232,3 +232,10 @@ def test_the_state_belongs_to_its_owner_alone(tmp_path: Path) -> None:
         modes = [entry.stat().st_mode & 0o777 for entry in (path, path / "journal.jsonl")]
 
     assert modes == [0o700, 0o600]
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StoreFailed, match=r"file/state cannot be used: Not a directory"):
+        StateDirectory(tmp_path / "file" / "state")
