@@ -17,7 +17,7 @@ from promptside.api.routes import handle
 from promptside.config import Settings
 from promptside.errors import NotFound, Unauthenticated
 from promptside.schema.prompt import ApiKey, PartialVersion, PromptVersion, Reference, Resolution, VirtualKey
-from promptside.service import Services
+from promptside.services import Services
 from promptside.transport.http import HttpTransport
 
 KEY = "ps-key-of-the-tests"

@@ -11,68 +11,27 @@ Buffered, streamed and event-driven runs all come through here.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from promptside.answers import decode_answer
-from promptside.config import Settings
-from promptside.errors import (
-    DeadlineExceeded,
-    Forbidden,
-    JsonObject,
-    PromptsideError,
-    ProviderError,
-    ProviderTimeout,
-)
+from promptside.errors import Forbidden, JsonObject
+from promptside.exchange import Prepared, blaming, exchange, open_stream
 from promptside.images import inline_images
 from promptside.log import log_event
 from promptside.merging import merge_parameters, strict_params
-from promptside.providers.base import Provider, ProviderCall, ProviderRequest
+from promptside.providers.base import ProviderCall
 from promptside.providers.strictness import strip_extras
 from promptside.schema.chat import Completion
 from promptside.schema.prompt import PromptVersion, Resolution
 from promptside.schema.request import RunRequest
-from promptside.store.base import PromptReader, SecretStore
-from promptside.streaming import ChunkStream, request_timeout
-from promptside.target import Target, choose_target, refreshed, requested_slugs
-from promptside.template.library import TemplateLibrary
+from promptside.services import Services
+from promptside.streaming import ChunkStream
+from promptside.target import Target, choose_target, requested_slugs
 from promptside.template.prompt import render_prompt
-from promptside.transport.base import Limits, ProviderResponse, ProviderStream, Transport
+from promptside.timeouts import run_limits
 
 SCOPE = "completions.write"
-PROVIDER_AUTH = "provider_auth"
-"""The code of an error that says: the provider refused its key. Some say so with a 403."""
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a run needs from outside. `clock` gives unix seconds, `new_id` random text for ids."""
-
-    prompts: PromptReader
-    secrets: SecretStore
-    transport: Transport
-    settings: Settings
-    clock: Callable[[], float]
-    new_id: Callable[[], str]
-    templates: TemplateLibrary = field(default_factory=TemplateLibrary)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A run that only has to be sent."""
-
-    version: PromptVersion
-    target: Target
-    call: ProviderCall
-    request: ProviderRequest
-    forwarded: dict[str, str] = field(repr=False, default_factory=dict)
-
-    @property
-    def provider(self) -> Provider:
-        """The adapter of the chosen target."""
-        return self.target.provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +57,9 @@ def complete(services: Services, request: RunRequest, *, deadline: float | None 
     """
     started = time.monotonic()
     prepared = prepare(services, request)
-    limits = _limits(services.settings, request, deadline)
-    with _blaming(prepared.target, request, limits, deadline):
-        prepared, body = _exchange(services, request, prepared, limits)
+    limits = run_limits(services.settings, request, deadline)
+    with blaming(prepared.target, request, limits, deadline):
+        prepared, body = exchange(services, request, prepared, limits)
     body["provider"] = prepared.provider.name
     if request.strict_openai:
         body = strip_extras(body)
@@ -116,9 +75,9 @@ def stream(services: Services, request: RunRequest, *, deadline: float | None = 
     """
     started = time.monotonic()
     prepared = prepare(services, request)
-    limits = _limits(services.settings, request, deadline)
-    with _blaming(prepared.target, request, limits, deadline):
-        prepared, upstream = _open(services, request, prepared, limits)
+    limits = run_limits(services.settings, request, deadline)
+    with blaming(prepared.target, request, limits, deadline):
+        prepared, upstream = open_stream(services, request, prepared, limits)
     chunks = ChunkStream(
         upstream,
         prepared.target,
@@ -196,129 +155,6 @@ def _call(
         strict_params=strict_params(version, request.overrides),
         settings=target.settings,
     )
-
-
-def _exchange(
-    services: Services, request: RunRequest, prepared: Prepared, limits: Limits
-) -> tuple[Prepared, Completion]:
-    """Send, once more with fresh credentials if the provider refused the stored ones, and parse."""
-    response = services.transport.send(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
-    error = _refusal(prepared, response)
-    if error is not None and (again := _with_fresh_credentials(services, prepared, error)) is not None:
-        prepared = again
-        response = services.transport.send(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
-        error = _refusal(prepared, response)
-    if error is not None:
-        raise error
-    provider = prepared.provider
-    return prepared, provider.parse_response(decode_answer(response.body, provider.name), prepared.call)
-
-
-def _open(
-    services: Services, request: RunRequest, prepared: Prepared, limits: Limits
-) -> tuple[Prepared, ProviderStream]:
-    """Open the stream, once more with fresh credentials if the provider refused the stored ones."""
-    upstream = services.transport.open(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
-    error = _stream_refusal(prepared, upstream)
-    if error is not None and (again := _with_fresh_credentials(services, prepared, error)) is not None:
-        prepared = again
-        upstream = services.transport.open(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
-        error = _stream_refusal(prepared, upstream)
-    if error is not None:
-        raise error
-    return prepared, upstream
-
-
-def _stream_refusal(prepared: Prepared, upstream: ProviderStream) -> PromptsideError | None:
-    """Return the error of an answer that is no stream, with its connection closed."""
-    if upstream.status < 400:
-        return None
-    try:
-        body = upstream.read()
-    finally:
-        upstream.close()
-    return _refusal(prepared, ProviderResponse(upstream.status, upstream.headers, body))
-
-
-def _refusal(prepared: Prepared, response: ProviderResponse) -> PromptsideError | None:
-    if response.status < 400:
-        return None
-    return prepared.provider.parse_error(response.status, response.headers, response.body)
-
-
-def _with_fresh_credentials(services: Services, prepared: Prepared, error: PromptsideError) -> Prepared | None:
-    """Return the run with its secret read anew, if that is what the provider refused and it has changed."""
-    if error.code != PROVIDER_AUTH:
-        return None
-    target = refreshed(prepared.target, services.secrets)
-    if target is None:
-        return None
-    return Prepared(
-        prepared.version, target, prepared.call, target.provider.build_request(prepared.call, target.credentials)
-    )
-
-
-def _outgoing(request: RunRequest, prepared: Prepared) -> ProviderRequest:
-    """Add the headers the caller wants forwarded; what the adapter set always wins."""
-    built = prepared.request
-    if not request.forwarded_headers:
-        return built
-    headers = {**request.forwarded_headers, **{name.lower(): value for name, value in built.headers.items()}}
-    return ProviderRequest(
-        url=built.url,
-        body=built.body,
-        headers=headers,
-        framing=built.framing,
-        signing=built.signing,
-        dropped=built.dropped,
-    )
-
-
-def _limits(settings: Settings, request: RunRequest, deadline: float | None) -> Limits:
-    """Return what bounds the exchange; the caller's timeout bounds a whole answer, or the wait for a stream's first."""
-    now = time.monotonic()
-    latest = now + settings.request_seconds if deadline is None else min(deadline, now + settings.request_seconds)
-    first_byte = settings.first_byte_seconds
-    if request.timeout_seconds is not None:
-        first_byte = min(first_byte, request.timeout_seconds)
-        if not request.stream:
-            latest = min(latest, now + request.timeout_seconds)
-    return Limits(
-        deadline=latest,
-        connect_seconds=min(settings.connect_seconds, max(latest - now, 0.001)),
-        first_byte_seconds=first_byte,
-        idle_seconds=settings.idle_seconds,
-    )
-
-
-@contextmanager
-def _blaming(
-    target: Target, request: RunRequest, limits: Limits, deadline: float | None
-) -> Generator[None, None, None]:
-    """Name the provider in what the transport raises, and say whose limit a timeout was."""
-    try:
-        yield
-    except ProviderTimeout as error:
-        target.blame(error)
-        raise _whose_timeout(error, request, limits, deadline) from error
-    except ProviderError as error:
-        target.blame(error)
-        raise
-
-
-def _whose_timeout(
-    error: ProviderTimeout, request: RunRequest, limits: Limits, deadline: float | None
-) -> PromptsideError:
-    """Say whose limit ran out: the function's, the caller's, or ours on a silent provider."""
-    if deadline is not None and limits.deadline == deadline and time.monotonic() >= deadline:
-        return DeadlineExceeded(
-            "The function's time is over before the provider answered: raise its timeout or ask for less",
-            provider=error.provider,
-        )
-    timeout = request.timeout_seconds
-    if timeout is not None and (limits.first_byte_seconds == timeout or limits.deadline < time.monotonic()):
-        return request_timeout(timeout, error.provider or "the provider")
-    return error
 
 
 def log_run(

@@ -7,12 +7,13 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Literal
 
 from promptside.answers import decode_answer
-from promptside.errors import DeadlineExceeded, PromptsideError, ProviderError, ProviderTimeout, RequestTimeout
+from promptside.errors import DeadlineExceeded, PromptsideError, ProviderError, ProviderTimeout
 from promptside.providers.base import ProviderCall, StreamMapper
 from promptside.providers.replay import completion_as_chunks
 from promptside.providers.strictness import strip_chunks
 from promptside.schema.chat import Chunk, Usage
 from promptside.target import Target
+from promptside.timeouts import request_timeout
 from promptside.transport.base import Limits, ProviderStream
 
 Outcome = Literal["completed", "client_left"] | str
@@ -143,12 +144,3 @@ class ChunkStream:
         for chunk in chunks:
             chunk["provider"] = self._provider.name
         return chunks
-
-
-def request_timeout(timeout_seconds: float, provider: str) -> RequestTimeout:
-    """Return the 408 for the caller's own limit."""
-    return RequestTimeout(
-        f"{provider} did not answer within the request_timeout of {round(timeout_seconds * 1000)} ms",
-        param="x-portkey-request-timeout",
-        provider=provider,
-    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptside.config import Settings
 from promptside.log import set_level
-from promptside.service import Services
+from promptside.services import Services
 from promptside.store.base import SecretStore
 from promptside.store.reader import DynamoPromptReader
 from promptside.store.secrets import SsmSecretStore

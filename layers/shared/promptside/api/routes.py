@@ -12,7 +12,7 @@ from promptside.api.runs import parse_reference, parse_run
 from promptside.errors import InternalError, JsonObject, MethodNotAllowed, NotFound, PromptsideError
 from promptside.log import log_event, log_failure
 from promptside.schema.prompt import Reference
-from promptside.service import Services
+from promptside.services import Services
 
 _ACTIONS = ("completions", "render")
 _READS = frozenset({"GET", "HEAD"})

@@ -1,0 +1,117 @@
+"""Sends a prepared run to its provider, and again if a stored secret turns out to have been replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from promptside.answers import decode_answer
+from promptside.errors import PromptsideError, ProviderError, ProviderTimeout
+from promptside.providers.base import Provider, ProviderCall, ProviderRequest
+from promptside.schema.chat import Completion
+from promptside.schema.prompt import PromptVersion
+from promptside.schema.request import RunRequest
+from promptside.services import Services
+from promptside.target import Target, refreshed
+from promptside.timeouts import whose_timeout
+from promptside.transport.base import Limits, ProviderResponse, ProviderStream
+
+PROVIDER_AUTH = "provider_auth"
+"""The code of an error that says: the provider refused its key. Some say so with a 403."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that only has to be sent."""
+
+    version: PromptVersion
+    target: Target
+    call: ProviderCall
+    request: ProviderRequest
+
+    @property
+    def provider(self) -> Provider:
+        """The adapter of the chosen target."""
+        return self.target.provider
+
+
+def exchange(
+    services: Services, request: RunRequest, prepared: Prepared, limits: Limits
+) -> tuple[Prepared, Completion]:
+    """Send, once more with fresh credentials if the provider refused the stored ones, and parse."""
+    response = services.transport.send(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
+    error = _refusal(prepared, response)
+    if error is not None and (again := _with_fresh_credentials(services, prepared, error)) is not None:
+        prepared = again
+        response = services.transport.send(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
+        error = _refusal(prepared, response)
+    if error is not None:
+        raise error
+    provider = prepared.provider
+    return prepared, provider.parse_response(decode_answer(response.body, provider.name), prepared.call)
+
+
+def open_stream(
+    services: Services, request: RunRequest, prepared: Prepared, limits: Limits
+) -> tuple[Prepared, ProviderStream]:
+    """Open the stream, once more with fresh credentials if the provider refused the stored ones."""
+    upstream = services.transport.open(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
+    error = _stream_refusal(prepared, upstream)
+    if error is not None and (again := _with_fresh_credentials(services, prepared, error)) is not None:
+        prepared = again
+        upstream = services.transport.open(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
+        error = _stream_refusal(prepared, upstream)
+    if error is not None:
+        raise error
+    return prepared, upstream
+
+
+def _stream_refusal(prepared: Prepared, upstream: ProviderStream) -> PromptsideError | None:
+    """Return the error of an answer that is no stream, with its connection closed."""
+    if upstream.status < 400:
+        return None
+    try:
+        body = upstream.read()
+    finally:
+        upstream.close()
+    return _refusal(prepared, ProviderResponse(upstream.status, upstream.headers, body))
+
+
+def _refusal(prepared: Prepared, response: ProviderResponse) -> PromptsideError | None:
+    if response.status < 400:
+        return None
+    return prepared.provider.parse_error(response.status, response.headers, response.body)
+
+
+def _with_fresh_credentials(services: Services, prepared: Prepared, error: PromptsideError) -> Prepared | None:
+    """Return the run with its secret read anew, if that is what the provider refused and it has changed."""
+    if error.code != PROVIDER_AUTH:
+        return None
+    target = refreshed(prepared.target, services.secrets)
+    if target is None:
+        return None
+    built = target.provider.build_request(prepared.call, target.credentials)
+    return replace(prepared, target=target, request=built)
+
+
+def _outgoing(request: RunRequest, prepared: Prepared) -> ProviderRequest:
+    """Add the headers the caller wants forwarded; what the adapter set always wins."""
+    built = prepared.request
+    if not request.forwarded_headers:
+        return built
+    own = {name.lower(): value for name, value in built.headers.items()}
+    return replace(built, headers={**request.forwarded_headers, **own})
+
+
+@contextmanager
+def blaming(target: Target, request: RunRequest, limits: Limits, deadline: float | None) -> Generator[None, None, None]:
+    """Name the provider in what the transport raises, and say whose limit a timeout was."""
+    try:
+        yield
+    except ProviderTimeout as error:
+        target.blame(error)
+        raise whose_timeout(error, request, limits, deadline) from error
+    except ProviderError as error:
+        target.blame(error)
+        raise

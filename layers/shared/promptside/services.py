@@ -1,0 +1,24 @@
+"""What a run needs from outside; `wiring.py` builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from promptside.config import Settings
+from promptside.store.base import PromptReader, SecretStore
+from promptside.template.library import TemplateLibrary
+from promptside.transport.base import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The outside world of one process. `clock` gives unix seconds, `new_id` random text for ids."""
+
+    prompts: PromptReader
+    secrets: SecretStore
+    transport: Transport
+    settings: Settings
+    clock: Callable[[], float]
+    new_id: Callable[[], str]
+    templates: TemplateLibrary = field(default_factory=TemplateLibrary)

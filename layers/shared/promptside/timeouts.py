@@ -1,0 +1,51 @@
+"""How long a run may take, and whose limit it was that ran out."""
+
+from __future__ import annotations
+
+import time
+
+from promptside.config import Settings
+from promptside.errors import DeadlineExceeded, PromptsideError, ProviderTimeout, RequestTimeout
+from promptside.schema.request import RunRequest
+from promptside.transport.base import Limits
+
+
+def run_limits(settings: Settings, request: RunRequest, deadline: float | None) -> Limits:
+    """Return what bounds the exchange; the caller's timeout bounds a whole answer, or the wait for a stream's first."""
+    now = time.monotonic()
+    latest = now + settings.request_seconds if deadline is None else min(deadline, now + settings.request_seconds)
+    first_byte = settings.first_byte_seconds
+    if request.timeout_seconds is not None:
+        first_byte = min(first_byte, request.timeout_seconds)
+        if not request.stream:
+            latest = min(latest, now + request.timeout_seconds)
+    return Limits(
+        deadline=latest,
+        connect_seconds=min(settings.connect_seconds, max(latest - now, 0.001)),
+        first_byte_seconds=first_byte,
+        idle_seconds=settings.idle_seconds,
+    )
+
+
+def whose_timeout(
+    error: ProviderTimeout, request: RunRequest, limits: Limits, deadline: float | None
+) -> PromptsideError:
+    """Say whose limit ran out: the function's, the caller's, or ours on a silent provider."""
+    if deadline is not None and limits.deadline == deadline and time.monotonic() >= deadline:
+        return DeadlineExceeded(
+            "The function's time is over before the provider answered: raise its timeout or ask for less",
+            provider=error.provider,
+        )
+    timeout = request.timeout_seconds
+    if timeout is not None and (limits.first_byte_seconds == timeout or limits.deadline < time.monotonic()):
+        return request_timeout(timeout, error.provider or "the provider")
+    return error
+
+
+def request_timeout(timeout_seconds: float, provider: str) -> RequestTimeout:
+    """Return the 408 for the caller's own limit."""
+    return RequestTimeout(
+        f"{provider} did not answer within the request_timeout of {round(timeout_seconds * 1000)} ms",
+        param="x-portkey-request-timeout",
+        provider=provider,
+    )
