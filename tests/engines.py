@@ -26,6 +26,8 @@ import boto3
 from botocore.config import Config
 
 from promptside.store.tables import create_tables
+from promptside.transport.client import HttpClient
+from promptside.transport.dynamodb import BatchReader
 
 REGION = "us-east-1"
 START_SECONDS = 30.0
@@ -38,6 +40,7 @@ class Engine:
     name: str
     url: str
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+    _opened: list[HttpClient] = field(default_factory=list, repr=False)
 
     def client(self, service: str) -> Any:
         """Return the boto3 client shared by this process's tests."""
@@ -62,6 +65,18 @@ class Engine:
             aws_secret_access_key="local",
             config=config,
         )
+
+    def new_reads(self, *, url: str | None = None) -> BatchReader:
+        """Return what a run reads through; `url` leads it through a proxy."""
+        session = boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local")
+        http = HttpClient(allow_private_hosts=True)
+        self._opened.append(http)
+        return BatchReader(self.new_client("dynamodb", url=url), session, http, seconds=2)
+
+    def close(self) -> None:
+        """Close the connections of what `new_reads` has made."""
+        for http in self._opened:
+            http.close()
 
     def new_table(self) -> str:
         """Create an empty table that no other test uses and return its name."""
@@ -98,7 +113,8 @@ def ministack() -> Iterator[Engine]:
             )
         try:
             _wait_until_listening(child, port, log)
-            yield Engine("ministack", f"http://127.0.0.1:{port}")
+            with contextlib.closing(Engine("ministack", f"http://127.0.0.1:{port}")) as engine:
+                yield engine
         finally:
             child.terminate()
             try:
@@ -118,7 +134,8 @@ def moto() -> Iterator[Engine]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        yield Engine("moto", f"http://{host}:{port}")
+        with contextlib.closing(Engine("moto", f"http://{host}:{port}")) as engine:
+            yield engine
     finally:
         server.stop()
 

@@ -40,7 +40,7 @@ class Stored:
 
     def reader(self, **options: Any) -> DynamoPromptReader:
         """Return a new reader with empty caches."""
-        client = options.pop("client", self.client)
+        client = options.pop("client", None) or self.engine.new_reads()
         return DynamoPromptReader(client, table=self.table, **options)
 
     def key(self, *scopes: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from promptside.store.failures import http_status, is_busy, store_error
 
@@ -74,4 +75,4 @@ def _may_pass(error: ClientError | BotoCoreError, *, repeatable: bool) -> bool:
         return True
     if not repeatable:
         return False
-    return isinstance(error, HTTPClientError) or (http_status(error) or 0) >= 500
+    return isinstance(error, HTTPClientError | NoConnectionError) or (http_status(error) or 0) >= 500

@@ -55,9 +55,12 @@ class BatchReader:
         checksum = headers.get("x-amz-crc32")
         if checksum is not None and int(checksum) != zlib.crc32(body):
             raise ConnectionClosedError(endpoint_url=self._url)
-        answer: dict[str, Any] = json.loads(body) if body else {}
+        answer = _decoded(body)
         if status != 200:
             raise _client_error(status, answer)
+        if "Responses" not in answer:
+            # Something in between has answered instead of DynamoDB.
+            raise ConnectionClosedError(endpoint_url=self._url)
         return answer
 
     def _post(self, body: bytes) -> tuple[int, Any, bytes]:
@@ -85,6 +88,14 @@ class BatchReader:
         message = AWSRequest(method="POST", url=self._url, data=body, headers=_HEADERS)
         SigV4Auth(self._credentials.get_frozen_credentials(), "dynamodb", self._region).add_auth(message)
         return {name.lower(): value for name, value in message.headers.items()}
+
+
+def _decoded(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def _client_error(status: int, answer: dict[str, Any]) -> ClientError:
