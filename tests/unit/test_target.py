@@ -6,10 +6,11 @@ import pytest
 
 from promptside.config import Settings
 from promptside.errors import ConfigurationError, InvalidRequest
+from promptside.providers.base import ProviderRequest, SigV4
 from promptside.providers.registry import MODULES
 from promptside.schema.prompt import Reference, VirtualKey
 from promptside.schema.request import RunRequest
-from promptside.target import Target, check_custom_host, choose_target, refreshed, requested_slugs
+from promptside.target import Target, check_custom_host, check_signing, choose_target, refreshed, requested_slugs
 
 SETTINGS = Settings(
     table="t", secrets_prefix="/promptside/s", allowed_custom_hosts=("llm.example.com", "*.corp.example")
@@ -202,3 +203,16 @@ def test_a_refreshed_secret_replaces_the_refused_one_and_an_unchanged_one_does_n
 
 def test_the_callers_own_credentials_are_never_replaced() -> None:
     assert refreshed(choose(provider="openai", provider_key="sk-mine"), STORED) is None
+
+
+def test_the_stacks_own_role_never_signs_for_a_host_from_a_caller() -> None:
+    target = choose(
+        provider="bedrock", provider_headers={"x-portkey-custom-host": "https://llm.example.com"}, stored_slug=None
+    )
+
+    with pytest.raises(InvalidRequest) as caught:
+        check_signing(
+            target, ProviderRequest("https://llm.example.com/model", b"", signing=SigV4("bedrock", "us-east-1"))
+        )
+
+    assert caught.value.code == "custom_host_refused"

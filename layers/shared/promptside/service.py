@@ -27,7 +27,7 @@ from promptside.schema.prompt import PromptVersion, Resolution
 from promptside.schema.request import RunRequest
 from promptside.services import Services
 from promptside.streaming import ChunkStream
-from promptside.target import Target, choose_target, requested_slugs
+from promptside.target import Target, check_signing, choose_target, requested_slugs
 from promptside.template.prompt import render_prompt
 from promptside.timeouts import run_limits
 
@@ -114,6 +114,7 @@ def prepare(services: Services, request: RunRequest) -> Prepared:
     if not target.provider.capabilities.fetches_images:
         call = inline_images(call, allow_private_hosts=services.settings.allow_private_hosts)
     built = target.provider.build_request(call, target.credentials)
+    check_signing(target, built)
     return Prepared(resolution.prompt, target, call, built)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from promptside.config import Settings
 from promptside.errors import ConfigurationError, InvalidRequest, JsonObject, ProviderError
-from promptside.providers.base import Credentials, Provider
+from promptside.providers.base import Credentials, Provider, ProviderRequest, SigV4
 from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials, public_settings
 from promptside.providers.registry import ALIASES, MODULES, get_provider
 from promptside.schema.prompt import VirtualKey
@@ -84,6 +84,16 @@ def refreshed(target: Target, secrets: SecretStore) -> Target | None:
         return None
     credentials = check_credentials(target.provider, {**target.settings, **fields}, from_caller=False)
     return None if dict(credentials) == dict(target.credentials) else replace(target, credentials=credentials)
+
+
+def check_signing(target: Target, request: ProviderRequest) -> None:
+    """Refuse to sign with the stack's own role for a host that its operator did not set. Raises InvalidRequest."""
+    if target.guarded and isinstance(request.signing, SigV4) and request.signing.access_key_id is None:
+        raise InvalidRequest(
+            f"{target.provider.name}: a custom host needs AWS keys of its own; the stack's role signs for AWS only",
+            param="custom_host",
+            code="custom_host_refused",
+        )
 
 
 def requested_slugs(request: RunRequest) -> tuple[str, ...]:
