@@ -11,9 +11,7 @@ from bench.report import show
 
 def main() -> None:
     """Measure and print."""
-    print(
-        f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n"
-    )
+    print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores\n")
     print("## The local server\n")
     show(server.measure())
     print("\n## Rendering\n")
