@@ -210,6 +210,18 @@ def test_versions_are_listed_newest_first_and_labels_move(shared: ManagementFunc
     assert error_of(shared.call("GET", f"{path}@staging")) == (404, "prompt_version_not_found", "prompt_id")
 
 
+def test_a_list_that_lambda_could_not_answer_is_cut_and_paged(shared: ManagementFunction) -> None:
+    slug = prompt(shared, string="x" * 300_000)["slug"]
+    for number in range(2, 24):
+        shared.call("PUT", f"/v1/prompts/{slug}", {"string": f"{number:06d}" * 50_000})
+
+    everything = shared.call("GET", f"/v1/prompts/{slug}/versions").body
+    last = shared.call("GET", f"/v1/prompts/{slug}/versions?page_size=10&current_page=2").body
+
+    assert (everything["total"], [item["prompt_version"] for item in everything["data"]]) == (23, [*range(23, 6, -1)])
+    assert (last["total"], [item["prompt_version"] for item in last["data"]]) == (23, [3, 2, 1])
+
+
 def test_a_label_that_is_not_there_or_a_foreign_version_is_refused(shared: ManagementFunction) -> None:
     one, other = prompt(shared), prompt(shared)
     path = f"/v1/prompts/{one['slug']}/versions"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from promptside.errors import InvalidRequest, JsonObject
@@ -11,6 +12,8 @@ from promptside.store.names import RESERVED_SLUGS, is_slug
 LONGEST_NAME = 255
 LONGEST_DESCRIPTION = 4000
 LARGEST_PAGE = 1000
+LARGEST_ANSWER = 5 * 1024 * 1024
+"""Bytes of JSON in one list."""
 _Item = TypeVar("_Item")
 
 
@@ -84,19 +87,38 @@ def slug(body: JsonObject) -> str | None:
 
 
 def page_of(items: Sequence[_Item], query: Mapping[str, str], view: Callable[[_Item], JsonObject]) -> JsonObject:
-    """Return `{"object": "list", "total": n, "data": [...]}` with the page that the query asks for, else everything.
+    """Return the page of `items` that the query asks for, each as `view` shows it; see `listing`."""
+    return listing(len(items), map(view, page(items, query)))
 
-    Pages count from 0, as both SDKs send them in `current_page`.
+
+def page(items: Sequence[_Item], query: Mapping[str, str]) -> Sequence[_Item]:
+    """Return the part of `items` that `current_page` and `page_size` name; everything without a size.
+
+    Pages count from 0, as both SDKs send them.
     """
-    shown = items
-    if query.get("page_size"):
-        size = number(query["page_size"], "page_size")
-        if size > LARGEST_PAGE:
-            raise InvalidRequest(f"'page_size' can be {LARGEST_PAGE}", param="page_size")
-        page = query.get("current_page") or "0"
-        start = 0 if page == "0" else number(page, "current_page") * size
-        shown = items[start : start + size]
-    return {"object": "list", "total": len(items), "data": [view(item) for item in shown]}
+    if not query.get("page_size"):
+        return items
+    size = number(query["page_size"], "page_size")
+    if size > LARGEST_PAGE:
+        raise InvalidRequest(f"'page_size' can be {LARGEST_PAGE}", param="page_size")
+    current = query.get("current_page") or "0"
+    start = 0 if current == "0" else number(current, "current_page") * size
+    return items[start : start + size]
+
+
+def listing(total: int, rows: Iterable[JsonObject]) -> JsonObject:
+    """Return `{"object": "list", "total": n, "data": [...]}`.
+
+    Lambda cannot answer more than 6 MB: rows that would not fit are left out, and `total` shows it.
+    """
+    data: list[JsonObject] = []
+    room = LARGEST_ANSWER
+    for row in rows:
+        room -= len(json.dumps(row)) + 2
+        if room < 0:
+            break
+        data.append(row)
+    return {"object": "list", "total": total, "data": data}
 
 
 def missing(name: str) -> InvalidRequest:

@@ -9,6 +9,7 @@ from promptside.management import fields
 from promptside.management.drafts import check_partial, new_slug, template_string
 from promptside.management.prompts import matching, publish, rename, renamed, version_in
 from promptside.management.services import ManagementServices
+from promptside.management.versions import paged_versions
 from promptside.management.views import partial_item, partial_version_item, partial_view
 from promptside.schema.prompt import PartialVersion
 from promptside.store.records import Pointer
@@ -80,8 +81,8 @@ def list_partials(services: ManagementServices, query: Mapping[str, str]) -> Jso
 def list_partial_versions(services: ManagementServices, name: str, query: Mapping[str, str]) -> JsonObject:
     """Return the versions of a partial, newest first."""
     pointer = services.partials.get(name)
-    versions = list(services.partials.versions(pointer))
-    return fields.page_of(versions, query, lambda version: partial_version_item(pointer, version))
+    shown = paged_versions(services.partials, pointer, query)
+    return fields.listing(pointer.latest, (partial_version_item(pointer, version) for version in shown))
 
 
 def delete_partial(services: ManagementServices, name: str) -> JsonObject:

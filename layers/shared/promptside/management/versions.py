@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from promptside.errors import JsonObject, NotFound
@@ -11,15 +11,17 @@ from promptside.management.services import ManagementServices
 from promptside.management.views import label_ids, prompt_view, version_item
 from promptside.store.names import version_number
 from promptside.store.records import Pointer
-from promptside.store.versioned import numbered
+from promptside.store.versioned import Version, VersionedStore, numbered
+
+_READ_AT_ONCE = 20
 
 
 def list_versions(services: ManagementServices, name: str, query: Mapping[str, str]) -> JsonObject:
     """Return the versions of a prompt, newest first."""
     pointer = services.prompts.get(name)
     labels = label_ids(services, pointer)
-    versions = list(services.prompts.versions(pointer))
-    return fields.page_of(versions, query, lambda version: version_item(pointer, version, labels))
+    shown = paged_versions(services.prompts, pointer, query)
+    return fields.listing(pointer.latest, (version_item(pointer, version, labels) for version in shown))
 
 
 def retrieve_version(services: ManagementServices, name: str, identifier: str) -> JsonObject:
@@ -52,6 +54,16 @@ def update_version(services: ManagementServices, name: str, identifier: str, bod
 
     services.prompts.change(pointer.slug, make, needs_version=number)
     return {}
+
+
+def paged_versions(store: VersionedStore[Version], pointer: Pointer, query: Mapping[str, str]) -> Iterator[Version]:
+    """Yield the versions of the page that the query asks for, newest first, reading a few at a time."""
+    # Versions have no gaps, so their numbers are known without reading them.
+    numbers = fields.page(range(pointer.latest, 0, -1), query)
+    for start in range(0, len(numbers), _READ_AT_ONCE):
+        wanted = tuple(numbers[start : start + _READ_AT_ONCE])
+        found = store.versions_of({pointer.slug: (pointer, wanted)})
+        yield from sorted(found, key=lambda version: version.version, reverse=True)
 
 
 def version_named(pointer: Pointer, identifier: str) -> int:
