@@ -9,7 +9,7 @@ from promptside.store.patience import Patience, call
 
 def aws_error(code: str, status: int = 400) -> ClientError:
     answer = {"Error": {"Code": code, "Message": "secret canary"}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(answer, "GetItem")  # type: ignore[arg-type]
+    return ClientError(answer, "GetItem")
 
 
 class Script:
