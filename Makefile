@@ -27,7 +27,7 @@ check: .venv/dev .venv-sam/installed ## format, lint, strict types, import rules
 format: .venv/dev
 	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-bench: .venv/dev ## overhead against calling the upstream directly
+bench: .venv/dev .aws-sam/build/template.yaml .aws-sam/host/built ## overhead against calling the upstream directly
 	$(RUN) -m bench
 
 build: .venv-sam/installed ## the deployable package in .aws-sam/build, without Docker

@@ -24,7 +24,7 @@ def build_services(settings: Settings, *, secrets: SecretStore | None = None) ->
     """Build what a run needs; `secrets` replaces the SSM store in local runs."""
     set_level(settings.log_level)
     return Services(
-        prompts=DynamoPromptReader(_reading_client(settings), table=settings.table, workspace=settings.workspace),
+        prompts=DynamoPromptReader(reading_client(settings), table=settings.table, workspace=settings.workspace),
         secrets=secrets or ssm_secrets(settings),
         transport=HttpTransport(allow_private_hosts=settings.allow_private_hosts),
         settings=settings,
@@ -41,6 +41,7 @@ def build_management(settings: Settings) -> ManagementServices:
     from promptside.store.lists import CollectionStore, LabelStore
     from promptside.store.partials import partial_store
     from promptside.store.prompts import prompt_store
+    from promptside.store.virtual_keys import VirtualKeyStore
 
     set_level(settings.log_level)
     client = dynamodb_client(settings)
@@ -51,7 +52,10 @@ def build_management(settings: Settings) -> ManagementServices:
         labels=LabelStore(client, table=table, workspace=workspace),
         collections=CollectionStore(client, table=table, workspace=workspace),
         keys=ApiKeyStore(client, table=table, workspace=workspace),
+        virtual_keys=VirtualKeyStore(client, table=table, workspace=workspace),
+        secrets=ssm_secrets(settings),
         reader=DynamoPromptReader(client, table=table, workspace=workspace),
+        settings=settings,
         workspace=workspace,
     )
 
@@ -71,7 +75,7 @@ def ssm_secrets(settings: Settings) -> SsmSecretStore:
     )
 
 
-def _reading_client(settings: Settings) -> Any:
+def reading_client(settings: Settings) -> Any:
     """Return the client that runs read with: the one call they all make goes a shorter way."""
     from promptside.transport.client import HttpClient
     from promptside.transport.dynamodb import BatchReader
