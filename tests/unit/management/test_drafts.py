@@ -1,18 +1,14 @@
 """What a draft is taken for, and the slugs that are made for it."""
 
-import re
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from promptside.errors import InvalidRequest
 from promptside.management.drafts import kind_of, new_slug, template_string
 from promptside.management.services import ManagementServices
-from promptside.store.keys import ApiKeyStore
-from promptside.store.lists import CollectionStore, LabelStore
 from promptside.store.names import is_slug
-from tests.engines import Engine
-from tests.stored import Stored
 
 
 @pytest.mark.parametrize(
@@ -53,19 +49,9 @@ def test_everything_else_is_no_template(value: Any) -> None:
         ("a" * 31 + " b", f"pp-{'a' * 31}-0a1b2c"),
     ],
 )
-def test_a_slug_is_made_of_the_names_letters_and_digits(engine: Engine, name: str, slug: str) -> None:
-    stored = Stored(engine)
-    services = ManagementServices(
-        prompts=stored.prompts,
-        partials=stored.partials,
-        labels=LabelStore(stored.client, table=stored.table),
-        collections=CollectionStore(stored.client, table=stored.table),
-        keys=ApiKeyStore(stored.client, table=stored.table),
-        reader=stored.reader(),
-        new_suffix=lambda: "0a1b2c",
-    )
+def test_a_slug_is_made_of_the_names_letters_and_digits(name: str, slug: str) -> None:
+    services = cast("ManagementServices", SimpleNamespace(new_suffix=lambda: "0a1b2c"))
 
     made = new_slug(services, name)
 
     assert (made, is_slug(made)) == (slug, True)
-    assert re.fullmatch(r"pp-[a-z0-9-]+-[0-9a-f]{6}", made)
