@@ -16,7 +16,7 @@ def main() -> None:
     print("## The local server\n")
     show(server.measure(store))
     print("\n## The streaming function, built, behind a loopback Runtime API\n")
-    show(lambdas.measure(store))
+    show(lambdas.measure(store.busy))
     print("\n## Rendering\n")
     show(rendering.measure())
     print("\n## Cold imports\n")
