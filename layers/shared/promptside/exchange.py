@@ -29,6 +29,8 @@ class Prepared:
     target: Target
     call: ProviderCall
     request: ProviderRequest
+    stale: bool = False
+    """Whether the table could not be read and this is what it held a few minutes ago."""
 
     @property
     def provider(self) -> Provider:

@@ -109,13 +109,14 @@ def prepare(services: Services, request: RunRequest) -> Prepared:
         virtual_keys=resolution.virtual_keys,
         secrets=services.secrets,
         settings=services.settings,
+        now=services.clock(),
     )
     call = _call(services, request, resolution.prompt, target=target, body=body)
     if not target.provider.capabilities.fetches_images:
         call = inline_images(call, allow_private_hosts=services.settings.allow_private_hosts)
     built = target.provider.build_request(call, target.credentials)
     check_signing(target, built)
-    return Prepared(resolution.prompt, target, call, built)
+    return Prepared(resolution.prompt, target, call, built, stale=resolution.stale)
 
 
 def _load(services: Services, request: RunRequest) -> Resolution:

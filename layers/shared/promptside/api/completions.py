@@ -89,4 +89,6 @@ def _run_headers(prepared: Prepared) -> dict[str, str]:
     }
     if prepared.request.dropped:
         headers["x-promptside-dropped-params"] = ",".join(prepared.request.dropped)
+    if prepared.stale:
+        headers["x-promptside-stale"] = "true"
     return headers
