@@ -108,6 +108,18 @@ class _Request(HTTPRequest):
 
     header_reader = _HeaderReader()
 
+    @property
+    def strict_mode(self) -> bool:
+        """Refuse absolute addresses, but not a path that begins with two slashes, though strictly it names a host.
+
+        SDKs send such a path when their base URL is an origin with a slash, and repeated slashes are one here.
+        """
+        return not self.uri.startswith(b"//")
+
+    @strict_mode.setter
+    def strict_mode(self, value: bool) -> None:
+        """Take no notice of what cheroot sets."""
+
     def simple_response(self, status: str, msg: str = "") -> None:
         self.close_connection = True
         error = _protocol_error(int(str(status)[:3]), msg or str(status)[4:])

@@ -179,6 +179,14 @@ def test_bad_http_gets_the_common_error_body_and_the_server_goes_on(echo_port: i
     assert call(echo_port, "GET", "/")[0] == 200
 
 
+def test_a_path_may_begin_with_two_slashes(echo_port: int) -> None:
+    raw = exchange(echo_port, b"GET //prompts/x?a=b HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    status, _, body = parts_of(raw)
+    seen = json.loads(body)
+    assert (status, seen["path"], seen["query"]) == (200, "//prompts/x", {"a": "b"})
+
+
 def test_headers_without_end_are_refused(echo_port: int) -> None:
     raw = exchange(echo_port, b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n")
 
