@@ -144,7 +144,7 @@ def details_of(body: JsonObject) -> ErrorDetails:
     return ErrorDetails(
         message=_message(body, error),
         code=_code(inner, body),
-        param=_text(inner.get("param")),
+        param=_text(inner.get("param")) or _located_param(body),
         native_type=_text(inner.get("type")),
         extra={key: value for key, value in inner.items() if key not in _KNOWN_KEYS} if inner is error else {},
     )
@@ -183,6 +183,17 @@ def _located(item: Any) -> str:
     place = ".".join(str(step) for step in steps) if isinstance(steps, list) else ""
     message = str(item.get("msg") or item.get("message") or "invalid")
     return f"{place}: {message}" if place else message
+
+
+def _located_param(body: JsonObject) -> str | None:
+    """Return the field that a validation error with one complaint is about."""
+    message = body.get("message")
+    detail = body.get("detail") or (message.get("detail") if isinstance(message, dict) else None)
+    only = detail[0] if isinstance(detail, list) and len(detail) == 1 else None
+    steps = only.get("loc") if isinstance(only, dict) else None
+    if not isinstance(steps, list):
+        return None
+    return ".".join(str(step) for step in steps if step != "body") or None
 
 
 def _code(inner: JsonObject, body: JsonObject) -> str | None:

@@ -56,7 +56,8 @@ class OpenAICompatible:
     `authorize` returns the headers that carry the credentials, `sign` a token to fetch instead, `header_fields` maps
     further fields to headers. `build_url` makes the URL from call, credentials and path, where joining a base and a
     path is not enough. `rewrite` has the last word on the body of the chat and text wire. `choose_wire` says which chat
-    calls go through the Responses wire, and `responses` how.
+    calls go through the Responses wire, `responses` how, and `responses_mapper` reads its streams. `statuses` maps the
+    host's own error statuses to usual ones.
     """
 
     name: str
@@ -78,6 +79,8 @@ class OpenAICompatible:
     rewrite: RewriteBody | None = None
     choose_wire: ChooseWire = always_chat
     responses: ResponsesRules = field(default_factory=ResponsesRules)
+    responses_mapper: type[ResponsesStreamMapper] = ResponsesStreamMapper
+    statuses: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def build_request(self, call: ProviderCall, credentials: Mapping[str, str]) -> ProviderRequest:
         """Build the request; see Provider."""
@@ -99,12 +102,12 @@ class OpenAICompatible:
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> PromptsideError:
         """Translate an error answer; see Provider."""
-        return provider_error(self.name, status, headers, body)
+        return provider_error(self.name, self.statuses.get(status, status), headers, body)
 
     def stream_mapper(self, call: ProviderCall) -> StreamMapper:
         """Return the mapper for one stream; see Provider."""
         if self._wire(call) == "responses":
-            return ResponsesStreamMapper(call, self.name, enrich=self.responses.answer)
+            return self.responses_mapper(call, self.name, enrich=self.responses.answer)
         return OpenAIStreamMapper(call, self.answers, self.name)
 
     def _wire(self, call: ProviderCall) -> Wire:

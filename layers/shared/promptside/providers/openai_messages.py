@@ -83,9 +83,11 @@ def _tool(tool: Any, rules: ToolRules) -> Any:
     if not isinstance(function, dict):
         return tool
     built = {name: value for name, value in function.items() if name not in rules.strip}
+    if rules.needs_parameters and not isinstance(built.get("parameters"), dict):
+        built["parameters"] = {"type": "object", "properties": {}}
     if rules.schema is not None and isinstance(built.get("parameters"), dict):
         built["parameters"] = rules.schema(built["parameters"])
-    return {**tool, "function": built}
+    return {**{name: value for name, value in tool.items() if name not in rules.strip}, "function": built}
 
 
 def _forces(choice: Any) -> bool:

@@ -46,13 +46,15 @@ class MessageRules:
 class ToolRules:
     """How tools are rewritten.
 
-    `strip` names keys of a tool's `function` that the host refuses, such as `strict`. `choices` renames the words of
-    `tool_choice`, such as `required` to `any`. `schema` rewrites the JSON schema of the parameters.
+    `strip` names keys of a tool and of its `function` that the host refuses, such as `strict`. `choices` renames the
+    words of `tool_choice`, such as `required` to `any`. `schema` rewrites the JSON schema of the parameters.
+    `needs_parameters` writes the empty schema for a function that has none, where the host demands one.
     """
 
     strip: frozenset[str] = frozenset()
     choices: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     schema: Callable[[JsonObject], JsonObject] | None = None
+    needs_parameters: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,12 @@ class AnswerRules:
 
     `tools_outrank_stop` turns `stop` into `tool_calls` when the choice called tools; OpenAI's own `stop` after a forced
     tool is meant. `ends_without_done` says that a stream may end without `[DONE]` and without a finish reason, once
-    usage was seen. `answer` rewrites whole answers and chunks, `message` their messages and deltas.
+    usage was seen. `answer` rewrites whole answers and chunks, `message` their messages and deltas. A chunk that is
+    a plain piece of text goes through `answer` only if it has one of `answer_keys`; without them, every chunk does.
     """
 
     tools_outrank_stop: bool = False
     ends_without_done: bool = False
     answer: RewriteAnswer | None = None
+    answer_keys: frozenset[str] | None = None
     message: RewriteAnswer | None = None

@@ -83,7 +83,7 @@ class OpenAIStreamMapper:
         if type(choices) is not list or len(choices) != 1 or "error" in data or data.get("usage") is not None:
             return False
         choice = choices[0]
-        if type(choice) is not dict or choice.get("finish_reason") is not None or self._rules.answer is not None:
+        if type(choice) is not dict or choice.get("finish_reason", "") is not None or self._needs_rewrite(data):
             return False
         index = choice.get("index")
         if type(index) is not int or index not in self._writing:
@@ -92,6 +92,11 @@ class OpenAIStreamMapper:
         if self._chat:
             return type(piece) is dict and len(piece) == 1 and type(piece.get("content")) is str
         return type(piece) is str and "delta" not in choice
+
+    def _needs_rewrite(self, data: JsonObject) -> bool:
+        if self._rules.answer is None:
+            return False
+        return self._rules.answer_keys is None or not self._rules.answer_keys.isdisjoint(data)
 
     def _feed_any(self, name: str, data: JsonObject) -> list[Chunk]:
         if name == "ping" or data.get("type") == "ping":

@@ -6,6 +6,7 @@ and no default is invented.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -22,12 +23,14 @@ class ParameterTable:
 
     `rename` maps OpenAI's name to the provider's; when two names meet, the one listed first in `rename` wins over later
     ones, and a parameter given under the provider's own name loses to none. `drop` names knobs the provider lacks.
-    `refuse` maps a name to the reason for a 400: those would change the answer's contract. `convert` changes a value.
+    `refuse` maps a name to the reason for a 400: those would change the answer's contract. `fixed` maps a name to the
+    one value that is how the provider works anyway: it is not sent, any other is a 400. `convert` changes a value.
     """
 
     rename: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     drop: frozenset[str] = frozenset()
     refuse: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    fixed: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     convert: Mapping[str, Convert] = field(default_factory=lambda: MappingProxyType({}))
 
     def apply(self, parameters: Mapping[str, Any], *, strict: bool, provider: str) -> tuple[JsonObject, list[str]]:
@@ -40,6 +43,9 @@ class ParameterTable:
         for name, value in parameters.items():
             if name in self.refuse:
                 raise unsupported(name, provider, self.refuse[name])
+            if name in self.fixed:
+                self._check_fixed(name, value, provider)
+                continue
             if name in self.drop:
                 drop(name, dropped, strict=strict, provider=provider)
                 continue
@@ -49,6 +55,10 @@ class ParameterTable:
             if parameters.get(name) is not None:
                 body[target] = self.convert[name](parameters[name]) if name in self.convert else parameters[name]
         return body, dropped
+
+    def _check_fixed(self, name: str, value: Any, provider: str) -> None:
+        if value != self.fixed[name]:
+            raise unsupported(name, provider, f"leave it at {json.dumps(self.fixed[name])}")
 
 
 def drop(name: str, dropped: list[str], *, strict: bool, provider: str) -> None:
