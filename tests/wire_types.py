@@ -29,6 +29,7 @@ from openai.types.responses.response_create_params import (
 from pydantic import BaseModel, TypeAdapter
 
 from promptside.providers.base import ProviderCall, ProviderRequest
+from tests.family_wire_types import check_groq_request, check_mistral_request, check_together_request
 from tests.native_wire_types import check_anthropic_request, check_bedrock_request
 
 Json = dict[str, Any]
@@ -99,6 +100,9 @@ VALIDATORS: dict[str, Callable[[ProviderRequest, Json], None]] = {
     "anthropic": check_anthropic_request,
     "bedrock": check_bedrock_request,
     "custom": _openai,
+    "groq": check_groq_request,
+    "mistral-ai": check_mistral_request,
     "openai": _openai,
+    "together-ai": check_together_request,
 }
 """How to validate a request, by provider; a provider without types of its own is not listed."""

@@ -9,16 +9,25 @@ from promptside.errors import InvalidRequest
 from promptside.providers.base import Provider
 
 MODULES: dict[str, str] = {
+    "ai21": "ai21",
     "anthropic": "anthropic",
+    "anyscale": "anyscale",
     "bedrock": "bedrock",
     "custom": "custom",
+    "fireworks-ai": "fireworks_ai",
+    "groq": "groq",
+    "mistral-ai": "mistral_ai",
     "openai": "openai",
+    "together-ai": "together_ai",
 }
 """The name callers use, and the module of this package that exports it as PROVIDER."""
 
 ALIASES: dict[str, str] = {
     "openai-compatible": "custom",
     "aws-bedrock": "bedrock",
+    "fireworks": "fireworks-ai",
+    "mistral": "mistral-ai",
+    "together": "together-ai",
 }
 """Other spellings that stored prompts bring along."""
 
