@@ -7,7 +7,7 @@ import importlib.util
 import json
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,7 @@ class ManagementFunction:
     handler: Callable[[dict[str, Any], Any], dict[str, Any]]
     table: str
     key: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
 
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = None, **headers: str) -> Answer:
@@ -63,14 +64,21 @@ class ManagementFunction:
 
 
 @contextmanager
-def management_function(engine: Engine, *, table: str | None = None) -> Iterator[ManagementFunction]:
+def management_function(
+    engine: Engine, *, table: str | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[ManagementFunction]:
     """Import the function afresh with the environment of a stack over `engine`."""
     table = table or engine.new_table()
+    variables = {
+        "PROMPTSIDE_TABLE": table,
+        "PROMPTSIDE_SECRETS_PREFIX": engine.new_prefix(),
+        "PROMPTSIDE_STORE_ENDPOINT": engine.url,
+        "AWS_REGION": REGION,
+        **(environment or {}),
+    }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PROMPTSIDE_TABLE", table)
-        patch.setenv("PROMPTSIDE_SECRETS_PREFIX", engine.new_prefix())
-        patch.setenv("PROMPTSIDE_STORE_ENDPOINT", engine.url)
-        patch.setenv("AWS_REGION", REGION)
+        for variable, value in variables.items():
+            patch.setenv(variable, value)
         name = f"management_function_{uuid.uuid4().hex}"
         spec = importlib.util.spec_from_file_location(name, APP)
         assert spec is not None
@@ -82,7 +90,7 @@ def management_function(engine: Engine, *, table: str | None = None) -> Iterator
         finally:
             del sys.modules[name]
     created = module.handler({"promptside": "create-api-key", "name": "tests"}, None)
-    yield ManagementFunction(module.handler, table, created["key"])
+    yield ManagementFunction(module.handler, table, created["key"], variables)
 
 
 def http_api_event(method: str, path: str, body: bytes | None, headers: dict[str, str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptside.errors import Forbidden, JsonObject
+from promptside.errors import ConfigurationError, Forbidden, JsonObject
 from promptside.exchange import Prepared, blaming, exchange, open_stream
 from promptside.images import inline_images
 from promptside.log import log_event
@@ -27,7 +27,7 @@ from promptside.schema.prompt import PromptVersion, Resolution
 from promptside.schema.request import RunRequest
 from promptside.services import Services
 from promptside.streaming import ChunkStream
-from promptside.target import Target, check_signing, choose_target, requested_slugs
+from promptside.target import CREDENTIALS_MISSING, Target, check_signing, choose_target, requested_slugs
 from promptside.template.prompt import render_prompt
 from promptside.timeouts import run_limits
 
@@ -100,6 +100,16 @@ def render(services: Services, request: RunRequest) -> JsonObject:
 
 def prepare(services: Services, request: RunRequest) -> Prepared:
     """Do everything that comes before the network call to the provider."""
+    try:
+        return _prepare(services, request)
+    except ConfigurationError as error:
+        if error.code != CREDENTIALS_MISSING:
+            raise
+    # The secret was replaced between the two reads: the table names its successor.
+    return _prepare(services, request)
+
+
+def _prepare(services: Services, request: RunRequest) -> Prepared:
     resolution = _load(services, request)
     body = _body(services, request, resolution)
     target = choose_target(

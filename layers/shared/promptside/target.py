@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from promptside.config import Settings
-from promptside.errors import ConfigurationError, InvalidRequest, JsonObject, ProviderError
+from promptside.errors import ConfigurationError, Forbidden, InvalidRequest, JsonObject, ProviderError
 from promptside.providers.base import Credentials, Provider, ProviderRequest, SigV4
 from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials, public_settings
 from promptside.providers.registry import ALIASES, MODULES, get_provider
@@ -21,6 +22,7 @@ from promptside.schema.request import RunRequest
 from promptside.store.base import SecretStore
 
 DEMO = "demo"
+CREDENTIALS_MISSING = "provider_credentials_missing"
 _SHORTEST_SECRET = 6
 
 
@@ -55,6 +57,7 @@ class _Choice:
     secret: str
     settings: Mapping[str, str]
     model: str
+    stored: bool = False
 
 
 def choose_target(
@@ -65,9 +68,13 @@ def choose_target(
     virtual_keys: Mapping[str, VirtualKey],
     secrets: SecretStore,
     settings: Settings,
+    now: float = 0.0,
 ) -> Target:
-    """Return the target: the request's provider or virtual key, else one in the model's name, else the stored one."""
-    choice = _choose(request, model=model, stored_slug=stored_slug, virtual_keys=virtual_keys)
+    """Return the target: the request's provider or virtual key, else one in the model's name, else the stored one.
+
+    `now` is in unix seconds: an expired virtual key is refused.
+    """
+    choice = _choose(request, model=model, stored_slug=stored_slug, virtual_keys=virtual_keys, now=now)
     provider = get_provider(choice.provider)
     sent = _sent_fields(provider, request)
     if _brings_credentials(provider, request, sent):
@@ -108,7 +115,7 @@ def requested_slugs(request: RunRequest) -> tuple[str, ...]:
 
 
 def _choose(
-    request: RunRequest, *, model: str, stored_slug: str | None, virtual_keys: Mapping[str, VirtualKey]
+    request: RunRequest, *, model: str, stored_slug: str | None, virtual_keys: Mapping[str, VirtualKey], now: float
 ) -> _Choice:
     model_slug, bare_model = _split_model(model)
     if request.provider is not None and not request.provider.startswith("@"):
@@ -121,8 +128,9 @@ def _choose(
         )
     stored = virtual_keys.get(slug)
     if stored is not None:
-        secret = stored.secret_name or f"virtual-keys/{slug}"
-        return _Choice(stored.provider, secret, stored.settings, bare_model)
+        _check_expiry(stored, now)
+        secret = f"virtual-keys/{slug}" if stored.secret_name is None else stored.secret_name
+        return _Choice(stored.provider, secret, stored.settings, bare_model, stored=True)
     if slug in MODULES or slug in ALIASES:
         return _provider_choice(slug, bare_model)
     raise InvalidRequest(
@@ -130,6 +138,11 @@ def _choose(
         param="virtual_key",
         code="unknown_virtual_key",
     )
+
+
+def _check_expiry(key: VirtualKey, now: float) -> None:
+    if key.expires_at is not None and datetime.fromisoformat(key.expires_at).timestamp() <= now:
+        raise Forbidden(f"Virtual key '{key.slug}' has expired", param="virtual_key", code="virtual_key_expired")
 
 
 def _provider_choice(name: str, model: str) -> _Choice:
@@ -165,7 +178,7 @@ def _brings_credentials(provider: Provider, request: RunRequest, sent: dict[str,
 
 
 def _callers_target(provider: Provider, sent: Mapping[str, str], model: str, settings: Settings) -> Target:
-    credentials = check_credentials(provider, _with_region(provider, sent, settings), from_caller=True)
+    credentials = check_credentials(provider, with_region(provider, sent, settings), from_caller=True)
     guarded = CUSTOM_HOST.name in credentials
     if guarded:
         check_custom_host(credentials[CUSTOM_HOST.name], settings)
@@ -184,16 +197,17 @@ def _stored_target(
                 param=field.header,
                 code="custom_host_refused",
             )
-    stored = secrets.find(choice.secret)
-    if stored is None and settings.demo_base_url is not None:
+    stored = secrets.find(choice.secret) if choice.secret else None
+    # A virtual key is somebody's decision, so nothing stands in for it: it may need no secret at all.
+    if stored is None and settings.demo_base_url is not None and not choice.stored:
         return _demo_target(settings.demo_base_url)
-    if stored is None and any(field.required for field in all_fields(provider)):
+    if stored is None and any(field.required and field.name not in choice.settings for field in all_fields(provider)):
         raise ConfigurationError(
             f"No credentials for {provider.name}: store them in the SecureString '{secrets.path(choice.secret)}'",
             param="virtual_key",
-            code="provider_credentials_missing",
+            code=CREDENTIALS_MISSING,
         )
-    values = _with_region(provider, {**choice.settings, **(stored or {}), **sent}, settings)
+    values = with_region(provider, {**choice.settings, **(stored or {}), **sent}, settings)
     credentials = check_credentials(provider, values, from_caller=False)
     guarded = CUSTOM_HOST.name in choice.settings
     if guarded:
@@ -215,7 +229,7 @@ def _demo_target(base_url: str) -> Target:
     return Target(provider, credentials, public_settings(provider, credentials), DEMO)
 
 
-def _with_region(provider: Provider, values: Mapping[str, str], settings: Settings) -> dict[str, str]:
+def with_region(provider: Provider, values: Mapping[str, str], settings: Settings) -> dict[str, str]:
     """Fill in the stack's own region where the provider needs one and nobody said."""
     if any(field.name == "aws_region" for field in provider.fields):
         return {"aws_region": settings.region, **values}

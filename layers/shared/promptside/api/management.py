@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from promptside.api.bodies import parse_object
 from promptside.api.runs import key_digest
 from promptside.errors import Forbidden, InvalidRequest, JsonObject, Unauthenticated
-from promptside.management import api_keys, collections, labels, partials, prompts, versions
+from promptside.management import api_keys, collections, labels, partials, prompts, versions, virtual_keys
 from promptside.management.services import ManagementServices
 from promptside.schema.prompt import ApiKey
 
@@ -76,6 +76,7 @@ def create_first_key(services: ManagementServices, event: JsonObject) -> JsonObj
 
 _PROMPT = "/prompts/{name}"
 _PARTIAL = "/prompts/partials/{name}"
+_VIRTUAL_KEY = "/virtual-keys/{slug}"
 _KEY = "/api-keys/{id}"
 
 # `partials` is a reserved slug: its rows come before those of the prompts.
@@ -140,6 +141,18 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "DELETE", "/collections/{id}", "prompts.delete", lambda s, a: collections.delete_collection(s, a.names["id"])
+    ),
+    Route("POST", "/virtual-keys", "virtual_keys.create", lambda s, a: virtual_keys.create_virtual_key(s, a.body)),
+    Route("GET", "/virtual-keys", "virtual_keys.list", lambda s, a: virtual_keys.list_virtual_keys(s, a.query)),
+    Route("GET", _VIRTUAL_KEY, "virtual_keys.read", lambda s, a: virtual_keys.retrieve_virtual_key(s, a.names["slug"])),
+    Route(
+        "PUT",
+        _VIRTUAL_KEY,
+        "virtual_keys.update",
+        lambda s, a: virtual_keys.update_virtual_key(s, a.names["slug"], a.body),
+    ),
+    Route(
+        "DELETE", _VIRTUAL_KEY, "virtual_keys.delete", lambda s, a: virtual_keys.delete_virtual_key(s, a.names["slug"])
     ),
     Route("GET", "/api-keys", "api_keys.list", lambda s, a: api_keys.list_api_keys(s, a.query)),
     Route("GET", _KEY, "api_keys.read", lambda s, a: api_keys.retrieve_api_key(s, a.names["id"])),

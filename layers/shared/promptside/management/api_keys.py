@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from promptside.errors import Forbidden, InvalidRequest, JsonObject
 from promptside.management import fields
 from promptside.management.services import ManagementServices
 from promptside.schema.prompt import ApiKey
-from promptside.store.keys import timestamp
 
 _LONGEST_TRANSITION_MS = 30 * 24 * 3600 * 1000
 
@@ -24,7 +23,7 @@ def create_api_key(services: ManagementServices, body: JsonObject, *, caller: Ap
     if scopes is None:
         raise fields.missing("scopes")
     _check_reach(caller, scopes)
-    created = services.keys.create(name, scopes, expires_at=_expiry(services, body))
+    created = services.keys.create(name, scopes, expires_at=fields.moment_to_come(body, services.timestamp()))
     return {"id": created.record.id, "key": created.key, "object": "api-key"}
 
 
@@ -102,18 +101,3 @@ def _check_reach(caller: ApiKey | None, scopes: frozenset[str]) -> None:
     beyond = sorted(scope for scope in scopes if not caller.allows(scope))
     if beyond:
         raise Forbidden(f"This API key lacks the scope '{beyond[0][:64]}' and cannot act on a key that has it")
-
-
-def _expiry(services: ManagementServices, body: JsonObject) -> datetime | None:
-    text = fields.text(body, "expires_at")
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise fields.wrong_type("expires_at", "a time such as 2027-01-31T12:00:00Z") from exc
-    if moment.tzinfo is None:
-        raise fields.wrong_type("expires_at", "a time with its zone, such as 2027-01-31T12:00:00Z")
-    if timestamp(moment) <= services.timestamp():
-        raise InvalidRequest("'expires_at' has passed", param="expires_at")
-    return moment

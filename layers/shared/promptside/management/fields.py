@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from promptside.errors import InvalidRequest, JsonObject
+from promptside.store.keys import timestamp
 from promptside.store.names import RESERVED_SLUGS, is_slug
 
 LONGEST_NAME = 255
@@ -72,6 +74,28 @@ def number(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise wrong_type(name, "a whole number above zero")
     return value
+
+
+def moment_to_come(body: JsonObject, now: str) -> datetime | None:
+    """Return `expires_at`, None when absent or null. `now` is RFC 3339 in UTC. Raises InvalidRequest."""
+    given = text(body, "expires_at")
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError as exc:
+        raise wrong_type("expires_at", "a time such as 2027-01-31T12:00:00Z") from exc
+    if moment.tzinfo is None:
+        raise wrong_type("expires_at", "a time with its zone, such as 2027-01-31T12:00:00Z")
+    if timestamp(moment) <= now:
+        raise InvalidRequest("'expires_at' has passed", param="expires_at")
+    return moment
+
+
+def expiry(body: JsonObject, now: str) -> str | None:
+    """Return `expires_at` in RFC 3339, None when absent or null. Raises InvalidRequest."""
+    moment = moment_to_come(body, now)
+    return None if moment is None else timestamp(moment)
 
 
 def slug(body: JsonObject) -> str | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from promptside.errors import Conflict, JsonObject
 from promptside.management import fields
 from promptside.management.drafts import check_partial, new_slug, template_string
 from promptside.management.prompts import matching, publish, rename, renamed, version_in
 from promptside.management.services import ManagementServices
+from promptside.management.usage import partials_with_partial, prompts_with_partial
 from promptside.management.versions import paged_versions
 from promptside.management.views import partial_item, partial_version_item, partial_view
 from promptside.schema.prompt import PartialVersion
 from promptside.store.records import Pointer
-from promptside.store.versioned import Version, VersionedStore, version_id
+from promptside.store.versioned import version_id
 from promptside.store.walk import partial_not_found, selected
 
 
@@ -89,8 +90,8 @@ def delete_partial(services: ManagementServices, name: str) -> JsonObject:
     """Delete a partial that nothing includes. Answers `{}`. Raises Conflict that names who does."""
     pointer = services.partials.get(name)
     users = [
-        *(f"prompt '{slug}'" for slug in _users(services.prompts, pointer.slug)),
-        *(f"partial '{slug}'" for slug in _users(services.partials, pointer.slug) if slug != pointer.slug),
+        *(f"prompt '{slug}'" for slug in prompts_with_partial(services, pointer.slug)),
+        *(f"partial '{slug}'" for slug in partials_with_partial(services, pointer.slug)),
     ]
     if users:
         more = "" if len(users) <= 10 else f" and {len(users) - 10} more"
@@ -99,22 +100,6 @@ def delete_partial(services: ManagementServices, name: str) -> JsonObject:
         )
     services.partials.delete(pointer)
     return {}
-
-
-def _users(store: VersionedStore[Version], slug: str) -> Iterable[str]:
-    """Return the slugs whose published, latest or labelled version includes a partial."""
-    wanted = {pointer.slug: (pointer, _in_use(pointer)) for pointer in store.all()}
-    return sorted(
-        {
-            version.slug
-            for version in store.versions_of(wanted)
-            if any(reference.partition("@")[0] == slug for reference in version.partials)
-        }
-    )
-
-
-def _in_use(pointer: Pointer) -> tuple[int, ...]:
-    return tuple({pointer.published, pointer.latest, *pointer.labels.values()})
 
 
 def _draft(services: ManagementServices, pointer: Pointer, number: int, body: JsonObject) -> PartialVersion:

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from promptside.store.base import PromptReader
+from promptside.config import Settings
+from promptside.store.base import PromptReader, SecretVault
 from promptside.store.keys import ApiKeyStore, timestamp
 from promptside.store.lists import CollectionStore, LabelStore
 from promptside.store.partials import PartialStore
 from promptside.store.prompts import PromptStore
+from promptside.store.virtual_keys import VirtualKeyStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,10 @@ class ManagementServices:
     labels: LabelStore
     collections: CollectionStore
     keys: ApiKeyStore
+    virtual_keys: VirtualKeyStore
+    secrets: SecretVault
     reader: PromptReader
+    settings: Settings
     workspace: str = "default"
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())

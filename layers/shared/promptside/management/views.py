@@ -9,6 +9,7 @@ from promptside.management.services import ManagementServices
 from promptside.schema.prompt import PartialVersion, PromptVersion
 from promptside.store.lists import BUILT_IN_LABELS, Collection, Label
 from promptside.store.records import Pointer
+from promptside.store.virtual_keys import VirtualKeyRecord
 from promptside.template.prompt import compile_prompt
 
 _BUILT_IN = {label.name: label.id for label in BUILT_IN_LABELS}
@@ -128,6 +129,31 @@ def label_view(services: ManagementServices, label: Label) -> JsonObject:
         "last_updated_at": label.updated_at,
         "status": label.status,
         "object": "label",
+    }
+
+
+def virtual_key_view(key: VirtualKeyRecord, now: str) -> JsonObject:
+    """Return a virtual key; of its secrets only whether there are any. `now` is RFC 3339 in UTC."""
+    expired = key.expires_at is not None and key.expires_at <= now
+    return {
+        "id": key.id,
+        "slug": key.slug,
+        "name": key.name,
+        "note": key.note,
+        "provider": key.provider,
+        "ai_provider_name": key.provider,
+        "settings": dict(key.settings),
+        "masked_api_key": "********" if key.secret_name else None,
+        "status": "expired" if expired else "active",
+        "usage_limits": key.limits.get("usage_limits"),
+        "rate_limits": key.limits.get("rate_limits"),
+        "model_config": key.limits.get("model_config"),
+        "deploymentConfig": key.limits.get("deployment_config"),
+        "reset_usage": None,
+        "created_at": key.created_at,
+        "last_updated_at": key.updated_at,
+        "expires_at": key.expires_at,
+        "object": "virtual-key",
     }
 
 

@@ -85,12 +85,17 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class VirtualKey:
-    """A named set of provider credentials: public settings here, secrets in SSM under `secret_name`."""
+    """A named set of provider credentials: public settings here, secrets in SSM under `secret_name`.
+
+    Without a name (a key that was put into the table by hand) that is `virtual-keys/<slug>`; an empty one says that
+    there is no secret. `expires_at` is RFC 3339 in UTC.
+    """
 
     slug: str
     provider: str
     settings: Mapping[str, str] = field(default_factory=dict)
     secret_name: str | None = None
+    expires_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

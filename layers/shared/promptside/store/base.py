@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from promptside.schema.prompt import ApiKey, Reference, Resolution
@@ -43,4 +43,16 @@ class SecretStore(Protocol):
 
     def path(self, name: str) -> str:
         """Return the full parameter path, for error messages."""
+        ...
+
+
+class SecretVault(SecretStore, Protocol):
+    """The same secrets for management, which also writes them."""
+
+    def put(self, name: str, fields: Mapping[str, str]) -> None:
+        """Store a secret in place of an older one. Raises PayloadTooLarge, InvalidRequest, StoreUnavailable."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove a secret; that it was not there is no error."""
         ...

@@ -174,6 +174,7 @@ def virtual_key_of(record: Mapping[str, Any]) -> VirtualKey:
         provider=record["provider"],
         settings=record.get("settings", {}),
         secret_name=record.get("secret_name"),
+        expires_at=record.get("expires_at"),
     )
 
 

@@ -1,0 +1,119 @@
+"""Reads provider credentials from a body, in every spelling that SDKs and exports use, and checks them.
+
+`{"key": ..., "awsRegion": ...}` from the Python SDK and `{"aws_region": ...}` from the Node SDK are the same to us.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptside.config import Settings
+from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
+from promptside.management.fields import object_list, wrong_type
+from promptside.providers.base import Field, Provider
+from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials
+from promptside.target import check_custom_host, with_region
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_LONGEST_VALUE = 8192
+_HEADER_PREFIX = "x-portkey-"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenFields:
+    """The provider's fields that a body has; None takes a field away. `ignored` are keys that nothing here knows."""
+
+    values: Mapping[str, str | None] = field(repr=False)
+    ignored: tuple[str, ...]
+
+
+def given_fields(provider: Provider, body: JsonObject, known: frozenset[str]) -> GivenFields:
+    """Return the fields of `provider` in `body`; keys in `known` belong to others. Raises InvalidRequest."""
+    spellings = _spellings(provider)
+    values: dict[str, str | None] = {}
+    ignored: list[str] = []
+    for name, value in [*_default_deployment(body).items(), *body.items()]:
+        target = spellings.get(_snake(name))
+        if target is not None:
+            values[target.name] = _value(name, value)
+        elif name not in known and value not in (None, ""):
+            ignored.append(name)
+    return GivenFields(values, tuple(ignored))
+
+
+def split_secrets(provider: Provider, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the public fields and the secret ones."""
+    secret = {field.name for field in all_fields(provider) if field.secret}
+    return (
+        {name: value for name, value in values.items() if name not in secret},
+        {name: value for name, value in values.items() if name in secret},
+    )
+
+
+def decides_host(provider: Provider, names: set[str]) -> list[str]:
+    """Return which of the fields decide the host that secrets are sent to."""
+    return sorted(
+        field.name
+        for field in all_fields(provider)
+        if field.name in names and (field.host or field.name == CUSTOM_HOST.name)
+    )
+
+
+def checked(provider: Provider, values: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """Return the fields if the provider can be called with them. Raises InvalidRequest that names the field."""
+    try:
+        check_credentials(provider, with_region(provider, values, settings), from_caller=False)
+    except ConfigurationError as exc:
+        raise InvalidRequest(exc.message, param=exc.param, code="invalid_provider_configuration") from exc
+    if CUSTOM_HOST.name in values:
+        check_custom_host(values[CUSTOM_HOST.name], settings)
+    return dict(values)
+
+
+def _spellings(provider: Provider) -> dict[str, Field]:
+    """Return the field behind each spelling: its name, its aliases, its header's name, and `key` for the one secret."""
+    found: dict[str, Field] = {}
+    fields = all_fields(provider)
+    for entry in fields:
+        header = (entry.header or "").removeprefix(_HEADER_PREFIX).replace("-", "_")
+        for spelling in (header, *map(_snake, entry.aliases)):
+            if spelling:
+                found.setdefault(spelling, entry)
+    found.update({entry.name: entry for entry in fields})
+    secrets = [entry for entry in fields if entry.secret]
+    main = next((entry for entry in secrets if entry.name == "api_key"), secrets[0] if len(secrets) == 1 else None)
+    if main is not None:
+        found["key"] = main
+    return found
+
+
+def _default_deployment(body: JsonObject) -> JsonObject:
+    """Return what the default entry of `deploymentConfig` says, else the first one; fields of the body itself win."""
+    name = "deploymentConfig" if "deploymentConfig" in body else "deployment_config"
+    entries = object_list(body, name)
+    if entries is None:
+        return {}
+    chosen = next((entry for entry in entries if entry.get("is_default") or entry.get("isDefault")), entries[0])
+    wanted = {"api_version", "deployment_name"}
+    return {key: value for key, value in chosen.items() if _snake(key) in wanted}
+
+
+def _value(name: str, value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, dict):
+        # A Google service account is a JSON file that clients put in as it is.
+        value = json.dumps(value)
+    if not isinstance(value, str):
+        raise wrong_type(name, "a text")
+    if len(value) > _LONGEST_VALUE:
+        raise InvalidRequest(f"'{name}' has {len(value)} characters; it can have {_LONGEST_VALUE}", param=name)
+    return value.strip() or None
+
+
+def _snake(name: str) -> str:
+    return _HUMP.sub("_", name).replace("-", "_").lower()
