@@ -97,6 +97,11 @@ def without_references(schema: Mapping[str, Any], *, param: str) -> JsonObject:
     return _Inliner(definitions, param).inline(modern, frozenset(), 0)
 
 
+def map_schemas(schema: Mapping[str, Any], change: Callable[[JsonObject], JsonObject], *, param: str) -> JsonObject:
+    """Return the schema with `change` applied to every schema inside it, innermost first, and then to itself."""
+    return _transform(dict(schema), change, param)
+
+
 class _Inliner:
     def __init__(self, definitions: JsonObject, param: str) -> None:
         self._definitions = definitions

@@ -105,7 +105,9 @@ def alias(name: str, pattern: re.Pattern[str], limit: int) -> str:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     legal = re.sub(r"[^a-zA-Z0-9_-]+", "_", name)[: limit - 9].strip("_") or "tool"
-    return f"{legal}_{digest}"
+    made = f"{legal}_{digest}"
+    # Some patterns want a letter or an underscore first; the digest keeps the name unique.
+    return made if pattern.fullmatch(made) else f"_{made[1:]}"
 
 
 def _names(call: ProviderCall) -> Iterable[str]:

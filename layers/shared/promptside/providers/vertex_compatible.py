@@ -1,0 +1,81 @@
+"""Vertex AI's OpenAI-shaped wires: open models, deployed endpoints, and Mistral's own chat completions.
+
+https://cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview (read 2026-11-22).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from promptside.errors import JsonObject
+from promptside.providers.base import ProviderCall
+from promptside.providers.openai_compatible import OpenAICompatible
+from promptside.providers.openai_rules import AnswerRules, MessageRules
+from promptside.providers.parameters import ParameterTable
+from promptside.providers.vertex_address import auth_headers, signing_of, url_of
+from promptside.providers.vertex_routes import Wire, route_of
+
+DROPPED: frozenset[str] = frozenset(
+    {
+        "audio",
+        "logit_bias",
+        "moderation",
+        "prediction",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "user",
+        "verbosity",
+    }
+)
+
+
+def compatible(wire: Wire, name: str) -> OpenAICompatible:
+    """Return the adapter of one wire, under the name of the provider that it is a part of."""
+    if wire == "mistral":
+        # Imported here: few calls go to these models.
+        from promptside.providers.mistral_ai import PROVIDER as MISTRAL
+
+        return replace(
+            MISTRAL,
+            name=name,
+            fields=(),
+            base_url=None,
+            build_url=lambda call, credentials, _: url_of(route_of(call.model), call, credentials),
+            authorize=auth_headers,
+            sign=signing_of,
+            rewrite=_name_model,
+        )
+    return OpenAICompatible(
+        name=name,
+        fields=(),
+        base_url=None,
+        # A deployed endpoint runs whatever its owner chose, so it gets every parameter.
+        parameters=ParameterTable(drop=DROPPED if wire == "openai" else frozenset()),
+        messages=MessageRules(part=_without_detail),
+        answers=AnswerRules(tools_outrank_stop=True),
+        build_url=lambda call, credentials, _: url_of(route_of(call.model), call, credentials),
+        authorize=auth_headers,
+        sign=signing_of,
+        rewrite=_name_model,
+    )
+
+
+def _name_model(body: JsonObject, call: ProviderCall, _: list[str]) -> JsonObject:
+    """Name the model as its endpoint knows it; a deployed endpoint has only one."""
+    route = route_of(call.model)
+    if route.wire == "endpoint":
+        return {**body, "model": ""}
+    if route.wire == "mistral":
+        return {**body, "model": route.model.partition("@")[0]}
+    return {**body, "model": f"{route.publisher}/{route.model}"}
+
+
+def _without_detail(part: JsonObject) -> JsonObject:
+    image = part.get("image_url")
+    if not isinstance(image, dict):
+        return part
+    return {**part, "image_url": {key: value for key, value in image.items() if key != "detail"}}
