@@ -15,10 +15,12 @@ MODULES: dict[str, str] = {
     "bedrock": "bedrock",
     "custom": "custom",
     "fireworks-ai": "fireworks_ai",
+    "google": "google",
     "groq": "groq",
     "mistral-ai": "mistral_ai",
     "openai": "openai",
     "together-ai": "together_ai",
+    "vertex-ai": "vertex_ai",
 }
 """The name callers use, and the module of this package that exports it as PROVIDER."""
 
@@ -28,6 +30,9 @@ ALIASES: dict[str, str] = {
     "fireworks": "fireworks-ai",
     "mistral": "mistral-ai",
     "together": "together-ai",
+    "gemini": "google",
+    "vertex": "vertex-ai",
+    "vertex_ai": "vertex-ai",
 }
 """Other spellings that stored prompts bring along."""
 
