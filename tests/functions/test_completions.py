@@ -205,3 +205,13 @@ def test_forwarded_headers_reach_the_provider_but_never_replace_ours() -> None:
         sent = upstream.requests[0].headers
         assert (sent["x-team"], sent["authorization"]) == ("blue", "Bearer sk-canary")
         assert not any(name.startswith("x-portkey-") for name in sent)
+
+
+def test_the_log_has_one_line_per_run_with_its_metadata(capsys: pytest.CaptureFixture[str]) -> None:
+    with Upstream(json_reply(ANSWER)) as upstream:
+        Product(upstream.url).post({}, headers={"x-portkey-metadata": '{"_user": "u-1", "team": "blue"}'})
+
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["message"], line["metadata"], line["prompt"], line["version"], line["total_tokens"]) == (
+        "run_ended", {"_user": "u-1", "team": "blue"}, "hi", 3, 5,
+    )  # fmt: skip

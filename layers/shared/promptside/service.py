@@ -184,6 +184,7 @@ def log_run(
         "run_ended",
         outcome=outcome,
         trace_id=request.trace_id,
+        metadata=dict(request.metadata) or None,
         prompt=prepared.version.slug,
         version=prepared.version.version,
         provider=prepared.provider.name,
@@ -192,6 +193,7 @@ def log_run(
         finish_reason=finish_reason,
         prompt_tokens=usage.get("prompt_tokens"),
         completion_tokens=usage.get("completion_tokens"),
+        total_tokens=usage.get("total_tokens"),
         dropped_params=list(prepared.request.dropped) or None,
         duration_ms=round((time.monotonic() - started) * 1000, 1),
     )

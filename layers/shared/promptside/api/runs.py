@@ -18,6 +18,9 @@ KEY_HEADER = "x-portkey-api-key"
 _PLACEHOLDERS = frozenset({"", "OPENAI_API_KEY"})
 """What SDKs send as Authorization when the user gave nothing."""
 _LONGEST_TIMEOUT_MS = 900_000
+_MOST_METADATA = 64
+# Longer values are cut, as Portkey cuts them: metadata labels a run, it does not carry content.
+_LONGEST_METADATA = 128
 _NEVER_FORWARDED = frozenset(
     {
         "authorization", "connection", "content-encoding", "content-length", "content-type", "cookie", "expect", "host",
@@ -116,11 +119,16 @@ def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
         raise _bad_metadata() from exc
     if not isinstance(metadata, dict):
         raise _bad_metadata()
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
+    if len(metadata) > _MOST_METADATA:
+        raise _bad_metadata()
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
+    return {name[:_LONGEST_METADATA]: text[:_LONGEST_METADATA] for name, text in texts.items()}
 
 
 def _bad_metadata() -> InvalidRequest:
-    return InvalidRequest("x-portkey-metadata must be a JSON object of texts", param="x-portkey-metadata")
+    return InvalidRequest(
+        f"x-portkey-metadata must be a JSON object of at most {_MOST_METADATA} texts", param="x-portkey-metadata"
+    )
 
 
 def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
