@@ -132,3 +132,19 @@ def test_a_body_nested_beyond_reason_is_no_failure_of_ours() -> None:
     error = provider_error("acme", 500, {}, b"[" * 200_000)
 
     assert error.status == 500
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"detail": [{"loc": ["body", "n"], "msg": "a"}]}, "n"),
+        ({"detail": [{"loc": ["body", "messages", 0, "content"], "msg": "a"}]}, "messages.0.content"),
+        ({"message": {"detail": [{"loc": ["body", "user"], "msg": "a"}]}}, "user"),
+        ({"detail": [{"loc": ["body", "n"], "msg": "a"}, {"loc": ["body", "user"], "msg": "b"}]}, None),
+        ({"detail": [{"loc": ["body"], "msg": "a"}]}, None),
+        ({"detail": [{"loc": 7, "msg": "a"}]}, None),
+        ({"detail": "n is wrong"}, None),
+    ],
+)
+def test_the_only_complaint_of_a_validation_error_names_its_field(body: Any, param: str | None) -> None:
+    assert read_details(json.dumps(body).encode()).param == param

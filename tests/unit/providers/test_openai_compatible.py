@@ -13,7 +13,7 @@ from promptside.providers.base import DONE, EntraToken, ProviderCall, StreamEven
 from promptside.providers.openai_compatible import OpenAICompatible
 from promptside.providers.openai_endpoints import api_key_header
 from promptside.providers.openai_responses import ResponsesRules
-from promptside.providers.openai_rules import AnswerRules
+from promptside.providers.openai_rules import AnswerRules, ToolRules
 from promptside.providers.parameters import ParameterTable
 
 Json = dict[str, Any]
@@ -262,3 +262,59 @@ def test_a_responses_wire_can_keep_chat_words_and_add_what_its_host_tells() -> N
     }
     assert streamed[-1]["citations"] == ["https://example.org"]
     assert streamed[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+def test_the_one_value_a_host_has_is_not_sent() -> None:
+    table = ParameterTable(fixed={"n": 1, "modalities": ["text"]})
+
+    request = provider(parameters=table).build_request(
+        call(parameters={"n": 1, "modalities": ["text"]}, strict_params=True), {"api_key": "k"}
+    )
+
+    assert json.loads(request.body) == {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
+    assert request.dropped == ()
+
+
+@pytest.mark.parametrize(("name", "value"), [("n", 2), ("modalities", ["text", "audio"])])
+def test_another_value_than_the_one_a_host_has_is_refused(name: str, value: Any) -> None:
+    table = ParameterTable(fixed={"n": 1, "modalities": ["text"]})
+
+    with pytest.raises(InvalidRequest) as caught:
+        provider(parameters=table).build_request(call(parameters={name: value}), {"api_key": "k"})
+
+    assert caught.value.param == name
+    assert caught.value.code == "unsupported_parameter"
+
+
+def test_a_function_without_parameters_gets_the_empty_schema_where_one_is_demanded() -> None:
+    given = {"type": "function", "cache_control": {}, "function": {"name": "ping", "strict": True}}
+    rules = ToolRules(strip=frozenset({"strict", "cache_control"}), needs_parameters=True)
+
+    body = body_of(provider(tools=rules), call(parameters={"tools": [given]}))
+
+    empty = {"type": "object", "properties": {}}
+    assert body["tools"] == [{"type": "function", "function": {"name": "ping", "parameters": empty}}]
+
+
+def test_plain_pieces_of_text_are_rewritten_only_for_the_keys_that_call_for_it() -> None:
+    seen: list[Json] = []
+    rules = AnswerRules(answer=seen.append, answer_keys=frozenset({"x_acme"}))
+    pieces = [piece({"role": "assistant"}), piece({"content": "a"}), piece({"content": "b"}, x_acme=1)]
+
+    run(provider(answers=rules), call(stream=True), *pieces, piece({}, "stop"), done=True)
+
+    assert [bool(event.get("x_acme")) for event in seen] == [False, True, False]
+
+
+def test_a_chunk_without_a_finish_reason_gets_one_that_is_null() -> None:
+    bare = {**HEAD, "choices": [{"index": 0, "delta": {"content": "a"}}]}
+
+    chunks = run(provider(), call(stream=True), bare, dict(bare), piece({}, "stop"), done=True)
+
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, None, "stop"]
+
+
+def test_a_status_of_the_hosts_own_becomes_a_usual_one() -> None:
+    error = provider(statuses={498: 503}).parse_error(498, {}, b'{"error": {"message": "Full"}}')
+
+    assert (error.status, error.type, error.message) == (503, "overloaded_error", "acme error: Full")

@@ -16,6 +16,7 @@ from promptside.providers.openai_fields import api_key, base_url
 from promptside.providers.openai_only import KNOBS, LEGACY_TOOLS, PROMISES, TEXT_ANSWERS
 from promptside.providers.openai_parts import unsupported_part, without_markers
 from promptside.providers.openai_rules import MessageRules, ToolRules
+from promptside.providers.openai_values import objects
 from promptside.providers.parameters import ParameterTable, unsupported
 
 _NAME = "ai21"
@@ -89,7 +90,8 @@ def _set_tool_choice(body: JsonObject) -> None:
         body.pop("tools", None)
     elif choice not in (None, "auto"):
         raise unsupported("tool_choice", _NAME, "the model decides; use auto or none")
-    if any(tool.get("type") != "function" for tool in body.get("tools", [])):
+    tools = body.get("tools") or []
+    if any(tool.get("type") != "function" for tool in objects(tools)):
         raise unsupported("tools", _NAME, "declare tools of type function only")
 
 

@@ -48,7 +48,8 @@ def text_logprobs(choice: JsonObject) -> None:
         choice["logprobs"] = {"tokens": [choice.get("text") or ""], "token_logprobs": [float(given)]}
     elif isinstance(given, dict) and isinstance(given.get("top_logprobs"), dict):
         alternatives = given["top_logprobs"]
-        single = len(given.get("tokens") or []) == 1
+        tokens = given.get("tokens")
+        single = isinstance(tokens, list) and len(tokens) == 1
         kept = {name: value for name, value in given.items() if name != "top_logprobs"}
         choice["logprobs"] = {**kept, "top_logprobs": [alternatives]} if single else kept
         if not single:
