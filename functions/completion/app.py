@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request, Response
 from mangum import Mangum
 
+from promptside.api.callers import is_iam_caller
 from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.routes import handle, invoke
 from promptside.config import Settings
@@ -35,7 +36,8 @@ async def run(request: Request) -> Response:
         query=dict(request.query_params),
         body=await request.body(),
     )
-    answer = handle(services, incoming, deadline=_deadline(context))
+    trusted = is_iam_caller(request.scope.get("aws.event") or {}, services.settings)
+    answer = handle(services, incoming, deadline=_deadline(context), trusted=trusted)
     return Response(_whole(answer), status_code=answer.status, headers=dict(answer.headers))
 
 

@@ -12,6 +12,7 @@ from mangum import Mangum
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from promptside.api.callers import is_iam_caller
 from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.management import ROUTES, Asked, Route, authorise, create_first_key, read_body
 from promptside.api.paths import normalise_path
@@ -67,7 +68,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _endpoint(route: Route) -> Callable[..., Awaitable[Response]]:
-    async def run(request: Request, caller: ApiKey = Depends(_caller_with(route.scope))) -> Response:  # noqa: B008
+    async def run(request: Request, caller: ApiKey | None = Depends(_caller_with(route.scope))) -> Response:  # noqa: B008
         body = await request.body()
 
         def produce(trace_id: str) -> HttpResponse:
@@ -79,12 +80,13 @@ def _endpoint(route: Route) -> Callable[..., Awaitable[Response]]:
     return run
 
 
-def _caller_with(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:
-    """Return the dependency that lets in who has a key with this scope."""
+def _caller_with(scope: str) -> Callable[[Request], Awaitable[ApiKey | None]]:
+    """Return the dependency that lets in who has a key with this scope, or whom IAM has let in."""
 
-    async def check(request: Request) -> ApiKey:
+    async def check(request: Request) -> ApiKey | None:
+        trusted = is_iam_caller(request.scope.get("aws.event") or {}, services.settings)
         try:
-            return authorise(services, dict(request.headers), scope)
+            return authorise(services, dict(request.headers), scope, trusted=trusted)
         except PromptsideError:
             raise
         except Exception as error:  # an edge: a crash of ours must still be a readable answer

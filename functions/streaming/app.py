@@ -10,6 +10,7 @@ import time
 from typing import Any
 from urllib.parse import quote
 
+from promptside.api.callers import is_iam_caller
 from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.routes import handle, invoke
 from promptside.config import Settings
@@ -26,7 +27,8 @@ def handler(event: dict[str, Any], context: Any) -> HttpResponse:
     deadline = time.monotonic() + max(context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS, 0.1)
     if "requestContext" not in event:
         return invoke(services, event, deadline=deadline)
-    return handle(services, http_request(event), deadline=deadline)
+    trusted = is_iam_caller(event, services.settings)
+    return handle(services, http_request(event), deadline=deadline, trusted=trusted)
 
 
 def http_request(event: dict[str, Any]) -> HttpRequest:

@@ -19,6 +19,8 @@ class Settings:
     region: str = "us-east-1"
     allowed_custom_hosts: tuple[str, ...] = ()
     allow_private_hosts: bool = False
+    iam_callers: bool = False
+    """Whether callers that IAM has let in need no API key."""
     log_level: str = "INFO"
     secret_ttl_seconds: float = 300.0
     keep_alive_seconds: float = 15.0
@@ -42,6 +44,7 @@ class Settings:
             region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
             allowed_custom_hosts=_list(env.get("PROMPTSIDE_ALLOWED_CUSTOM_HOSTS", "")),
             allow_private_hosts=env.get("PROMPTSIDE_ALLOW_PRIVATE_HOSTS", "") == "true",
+            iam_callers=env.get("PROMPTSIDE_IAM_CALLERS", "") == "true",
             log_level=env.get("PROMPTSIDE_LOG_LEVEL", "INFO"),
             secret_ttl_seconds=_seconds(env, "PROMPTSIDE_SECRET_TTL_SECONDS", 300.0),
             keep_alive_seconds=_seconds(env, "PROMPTSIDE_KEEP_ALIVE_SECONDS", 15.0),

@@ -127,3 +127,12 @@ def test_credentials_and_connection_headers_are_never_forwarded(name: str) -> No
     parsed = run(**{"x_portkey_forward_headers": name, name: "secret"} | {"x_portkey_api_key": KEY})
 
     assert parsed.forwarded_headers == {}
+
+
+def test_a_callers_aws_signature_is_never_a_providers_key() -> None:
+    headers = {"x-portkey-api-key": "k", "authorization": "AWS4-HMAC-SHA256 Credential=AKIA/20261122, Signature=00"}
+    request = HttpRequest("POST", "/", {**headers, "x-portkey-provider": "openai"})
+
+    run = parse_run(request, Reference("p"), trace_id="t", trusted=True)
+
+    assert (run.key_digest, run.provider_key) == (None, None)

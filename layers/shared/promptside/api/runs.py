@@ -81,7 +81,11 @@ def key_digest(headers: Mapping[str, str]) -> str:
 def _provider_key(headers: Mapping[str, str]) -> str | None:
     if not headers.get(KEY_HEADER, "").strip():
         return None
-    key = _bearer(headers.get("authorization", ""))
+    authorization = headers.get("authorization", "")
+    # The signature of a caller whom IAM has let in is for AWS only.
+    if authorization.strip().startswith("AWS4-"):
+        return None
+    key = _bearer(authorization)
     return None if key in _PLACEHOLDERS else key
 
 
