@@ -40,12 +40,13 @@ def error_response(error: PromptsideError, trace_id: str, *, headers: Mapping[st
 
 
 def error_headers(error: PromptsideError) -> dict[str, str]:
-    """Return the headers an error brings: `retry-after` in whole seconds, the provider's name, our own failure."""
+    """Return the headers an error brings: `retry-after` in whole seconds, the provider, its retries, our failure."""
     headers = dict(error.headers)
     if error.retry_after is not None:
         headers["retry-after"] = str(max(0, math.ceil(error.retry_after)))
     if error.provider is not None:
         headers["x-portkey-provider"] = error.provider
+        headers["x-portkey-retry-attempt-count"] = "0"
     if isinstance(error, InternalError):
         headers["x-portkey-gateway-exception"] = "true"
     return headers
