@@ -1,4 +1,7 @@
-"""The Python SDK `portkey-ai`, synchronous and asynchronous."""
+"""The Python SDK `portkey-ai`, synchronous and asynchronous.
+
+Importing it takes seconds, so that happens when the first test uses it.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,6 @@ from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack
 from functools import reduce
 from typing import Any
-
-from portkey_ai import AsyncPortkey, Portkey
-from portkey_ai.api_resources.exceptions import APIError
-from portkey_ai.api_resources.streaming import AsyncStream, Stream
 
 from tests.clients.outcome import Failure, Outcome, Sdk
 
@@ -21,6 +20,8 @@ class PythonSdk:
     name = "python"
 
     def __init__(self, options: Mapping[str, Any], closing: ExitStack) -> None:
+        from portkey_ai import Portkey
+
         self._options = options
         self._closing = closing
         self.client: Any = Portkey(**options)
@@ -32,6 +33,9 @@ class PythonSdk:
 
     def call(self, method: str, *args: str, **body: Any) -> Outcome:
         """Make a call."""
+        from portkey_ai.api_resources.exceptions import APIError
+        from portkey_ai.api_resources.streaming import Stream
+
         chunks: list[Any] = []
         try:
             answer = _method(self.client, method)(*args, **body)
@@ -49,6 +53,8 @@ class AsyncPythonSdk:
     name = "python-async"
 
     def __init__(self, options: Mapping[str, Any], closing: ExitStack, runner: asyncio.Runner) -> None:
+        from portkey_ai import AsyncPortkey
+
         self._options = options
         self._closing = closing
         self._runner = runner
@@ -64,6 +70,9 @@ class AsyncPythonSdk:
         return self._runner.run(self._call(method, args, body))
 
     async def _call(self, method: str, args: tuple[str, ...], body: dict[str, Any]) -> Outcome:
+        from portkey_ai.api_resources.exceptions import APIError
+        from portkey_ai.api_resources.streaming import AsyncStream
+
         chunks: list[Any] = []
         try:
             answer = await _method(self.client, method)(*args, **body)
@@ -99,7 +108,7 @@ def _json(parsed: Any) -> Any:
     return parsed.model_dump(mode="json", exclude_unset=True, warnings=False)
 
 
-def _failure(error: APIError) -> Failure:
+def _failure(error: Exception) -> Failure:
     response = getattr(error, "response", None)
     headers = {} if response is None else dict(response.headers)
     return Failure(type(error).__name__, getattr(error, "status_code", None), str(error), headers)

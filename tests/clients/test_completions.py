@@ -149,6 +149,13 @@ def test_the_sdks_show_the_documented_headers(sdk: Sdk, prompt: Conformance) -> 
     }
 
 
+def test_a_strict_client_gets_what_openai_would_send(sdk: Sdk, prompt: Conformance) -> None:
+    strict = sdk.using(strict_open_ai_compliance=True)
+
+    assert run(strict, prompt.slug, {"name": "Ann"}).result() == completion("Hi Ann")
+    assert all("provider" not in chunk for chunk in run(strict, prompt.slug, {"name": "Ann"}, stream=True).chunks)
+
+
 @pytest.mark.parametrize("options", [{}, {"provider": "openai"}], ids=["stored-provider", "named-provider"])
 def test_row_34_the_placeholder_of_the_sdks_never_reaches_a_provider(
     sdk: Sdk, prompt: Conformance, provider: EchoProvider, options: dict[str, str]

@@ -14,7 +14,7 @@ from tests.clients.prompts import Conformance
 from tests.clients.provider import EchoProvider, failure
 from tests.clients.raw import call
 from tests.clients.running import Running
-from tests.upstream import Fault, Reply, Upstream, json_reply
+from tests.upstream import Fault, Reply, Upstream, json_reply, raw_reply
 
 UNAUTHENTICATED = "Invalid API key: send a valid key in the x-portkey-api-key header"
 
@@ -89,7 +89,7 @@ def test_an_error_of_the_provider_has_its_class_and_is_asked_for_once(
 
     other = "APIError" if sdk.name == "node" else "APIStatusError"
     assert error.brief == (kind or other, answered, "openai error: Not today")
-    assert error.headers["x-portkey-provider"] == "openai"
+    assert (error.headers["x-portkey-provider"], error.headers["x-portkey-retry-attempt-count"]) == ("openai", "0")
     assert (len(recorder.requests), len(provider.requests)) == (1, 1)
 
 
@@ -137,41 +137,57 @@ def test_row_38_a_bad_gateway_of_ours_is_asked_for_once(
     assert len(recorder.requests) == 1
 
 
-@pytest.fixture
-def crashing() -> Iterator[tuple[str, list[HttpRequest]]]:
-    """The base URL of a product that crashes at every request, and the requests it got."""
-    requests: list[HttpRequest] = []
+class Crashing:
+    """A product that crashes at every request, behind its own server and its own edge."""
 
-    def crash(trace_id: str) -> HttpResponse:
+    def __init__(self) -> None:
+        self.requests: list[HttpRequest] = []
+        self.server = LocalServer("127.0.0.1", 0, self.answer)
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        self.requests.append(request)
+        return answered(request, self.crash)
+
+    def crash(self, trace_id: str) -> HttpResponse:
         raise ZeroDivisionError(trace_id)
 
-    def answer(request: HttpRequest) -> HttpResponse:
-        requests.append(request)
-        return answered(request, crash)
 
-    server = LocalServer("127.0.0.1", 0, answer)
-    server.prepare()
-    serving = threading.Thread(target=server.serve)
+@pytest.fixture(scope="module")
+def crashing() -> Iterator[Crashing]:
+    product = Crashing()
+    product.server.prepare()
+    serving = threading.Thread(target=product.server.serve)
     serving.start()
-    yield f"{server.url}/v1", requests
-    server.stop()
+    yield product
+    product.server.stop()
     serving.join()
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_row_37_a_crash_of_ours_is_asked_for_once(
-    sdk: Sdk, crashing: tuple[str, list[HttpRequest]], stream: bool
-) -> None:
-    base_url, requests = crashing
+def test_row_37_a_crash_of_ours_is_asked_for_once(sdk: Sdk, crashing: Crashing, stream: bool) -> None:
+    crashing.requests.clear()
 
-    error = run(sdk.using(base_url=base_url), "any", stream=stream).failure()
+    error = run(sdk.using(base_url=f"{crashing.server.url}/v1"), "any", stream=stream).failure()
 
     assert error.brief == (
         "InternalServerError",
         500,
         "Something went wrong; the log has the details under this trace id",
     )
-    assert (error.headers["x-portkey-gateway-exception"], len(requests)) == ("true", 1)
+    assert (error.headers["x-portkey-gateway-exception"], len(crashing.requests)) == ("true", 1)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_callers_own_timeout_is_told_apart(
+    sdk: Sdk, prompt: Conformance, provider: EchoProvider, stream: bool
+) -> None:
+    provider.answer(raw_reply(Fault.HANG))
+
+    error = run(sdk.using(request_timeout=200), prompt.slug, stream=stream).failure()
+
+    other = "APIError" if sdk.name == "node" else "APIStatusError"
+    assert error.brief == (other, 408, "openai did not answer within the request_timeout of 200 ms")
+    assert len(provider.requests) == 1
 
 
 @pytest.mark.parametrize("variables", [["a"], "text", 7], ids=["list", "text", "number"])

@@ -1,12 +1,15 @@
 """The objects that Portkey's Python SDK makes of our answers, as programs use them."""
 
+import json
 from typing import Any
 
 import pytest
 
+from tests.clients.outcome import run
 from tests.clients.prompts import make_prompt, user_message
 from tests.clients.provider import EchoProvider
 from tests.clients.python_sdks import PythonSdk
+from tests.upstream import Upstream
 
 
 def test_row_08_every_chunk_with_choices_has_a_delta(python: PythonSdk, prompt_slug: str) -> None:
@@ -66,9 +69,27 @@ def test_headers_of_one_call_and_of_a_copy_of_the_client(python: PythonSdk, prom
     assert [answer.get_headers()["trace-id"] for answer in (one, other)] == ["of-the-call", "of-the-copy"]
 
 
-def test_row_48_a_prompt_with_image_parts_is_parsed(python: PythonSdk) -> None:
-    import json
+def test_a_header_is_forwarded_to_the_provider(python: PythonSdk, provider: EchoProvider, prompt_slug: str) -> None:
+    """Node cannot: it sends `XMyHeader` as `-x-my-header`."""
+    client = python.using(forward_headers=["X-My-Header", "Authorization"], X_My_Header="mine")
 
+    assert run(client, prompt_slug).content() == "Hi "
+    assert provider.requests[0].headers["x-my-header"] == "mine"
+
+
+def test_surprise_5_the_config_of_a_call_is_not_even_sent(
+    python: PythonSdk, recorder: Upstream, prompt_slug: str
+) -> None:
+    client = python.using(base_url=f"{recorder.url}/v1")
+
+    assert run(client, prompt_slug, config="pc-unknown").content() == "Hi "
+    assert (recorder.requests[0].json(), "x-portkey-config" in recorder.requests[0].headers) == (
+        {"stream": False},
+        False,
+    )
+
+
+def test_row_48_a_prompt_with_image_parts_is_parsed(python: PythonSdk) -> None:
     parts = [{"type": "image_url", "image_url": {"url": "{{url}}"}}, {"type": "text", "text": "What is it?"}]
     slug = make_prompt(python, json.dumps([{"role": "user", "content": parts}]))
 

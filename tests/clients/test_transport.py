@@ -98,10 +98,13 @@ def test_the_spelling_that_node_does_not_know_is_a_clear_error(
 
 
 @needs_node
-def test_parameters_of_one_node_call_stick_to_its_client_and_do_no_harm(node: NodeDriver, running: Running) -> None:
-    """Surprise 7: with a second argument, trace id and metadata come with every later call of the client."""
+def test_parameters_of_one_node_call_are_understood(node: NodeDriver, running: Running, prompt_slug: str) -> None:
+    """Surprise 7: they stick to the client, so that a trace id may come again with every later call."""
     options = {"baseURL": running.base_url, "apiKey": KEY}
+    body = {"promptID": prompt_slug, "variables": {"name": "Ann"}}
 
-    answer = node.step("portkey", options, "prompts.list", {}, {"traceID": "sticky", "metadata": {"_user": "u"}})
+    answer = node.step(
+        "portkey", options, "prompts.completions.create", body, {"traceID": "sticky", "metadata": {"_user": "u"}}
+    )
 
-    assert answer.headers["trace-id"] == "sticky"
+    assert (answer.content(), answer.headers["trace-id"]) == ("Hi Ann", "sticky")
