@@ -43,6 +43,9 @@ TYPES: Mapping[str, str] = {
 }
 """What Google reads, by the ending of a name; an address needs its type said."""
 
+MAKER = "google"
+"""Marks a thinking block that holds a thought signature of Gemini's: those of other providers would be a 400."""
+
 UPLOADS = "https://generativelanguage.googleapis.com/v1beta/files/"
 
 _RESOLUTIONS = {"low": "MEDIA_RESOLUTION_LOW", "medium": "MEDIA_RESOLUTION_MEDIUM", "high": "MEDIA_RESOLUTION_HIGH"}
@@ -88,7 +91,7 @@ def _message(message: Message) -> Message:
     # Blocks of another provider are of no use here.
     kept: JsonObject = {name: value for name, value in message.items() if name != "thinking_blocks"}
     if signature is not None and message.get("role") == "assistant":
-        kept["thinking_blocks"] = [{"type": "thinking", "thinking": "", "signature": signature}]
+        kept["thinking_blocks"] = [{"type": "thinking", "thinking": "", "signature": signature, "maker": MAKER}]
     return kept
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from promptside.errors import InvalidRequest, JsonObject
 from promptside.providers.draft import Draft
-from promptside.providers.gemini_media import media_part, signature_of
+from promptside.providers.gemini_media import MAKER, media_part, signature_of
 from promptside.providers.gemini_models import GeminiModel
 from promptside.providers.message_parts import json_object_text
 from promptside.providers.tool_use import ToolNames
@@ -58,7 +58,8 @@ class PartWriter:
     def _content(self, turn: Turn) -> JsonObject:
         if turn.role == "assistant":
             return {"role": "model", "parts": self._model_parts(turn)}
-        parts = [written for part in turn.parts for written in self._simple(part)]
+        written = [piece for part in turn.parts for piece in self._simple(part)]
+        parts = sorted(written, key=lambda piece: "functionResponse" not in piece)
         if not turn.has(Text) and not turn.has(ToolResult):
             # Older models refuse media alone: https://github.com/BerriAI/litellm/issues/5515.
             parts.append(dict(_FILLER))
@@ -70,7 +71,7 @@ class PartWriter:
         is_first_call = True
         for part in turn.parts:
             if isinstance(part, Thinking):
-                signature = part.block.get("signature")
+                signature = part.block["signature"] if part.block.get("maker") == MAKER else signature
                 continue
             if isinstance(part, ToolCall):
                 parts.append(self._call(part, is_first=is_first_call))

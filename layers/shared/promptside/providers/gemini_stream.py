@@ -106,8 +106,7 @@ class GenerateStream:
         native = candidate.get("finishReason")
         if native:
             choice.native = str(native)
-        if len(candidate) > 2:
-            choice.extras.update(choice_extras(candidate))
+        choice.extras.update(choice_extras(candidate))
 
     def _part(self, choice: _Choice, part: JsonObject, chunks: list[Chunk]) -> None:
         text = part.get("text")

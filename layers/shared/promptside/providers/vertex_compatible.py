@@ -6,30 +6,21 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview (r
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 from promptside.errors import JsonObject
 from promptside.providers.base import ProviderCall
 from promptside.providers.openai_compatible import OpenAICompatible
+from promptside.providers.openai_only import KNOBS, LEGACY_TOOLS, PROMISES, TEXT_ANSWERS
 from promptside.providers.openai_rules import AnswerRules, MessageRules
 from promptside.providers.parameters import ParameterTable
 from promptside.providers.vertex_address import auth_headers, signing_of, url_of
 from promptside.providers.vertex_routes import Wire, route_of
 
-DROPPED: frozenset[str] = frozenset(
-    {
-        "audio",
-        "logit_bias",
-        "moderation",
-        "prediction",
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "prompt_cache_retention",
-        "safety_identifier",
-        "service_tier",
-        "store",
-        "user",
-        "verbosity",
-    }
+_PARAMETERS = ParameterTable(
+    drop=KNOBS | {"logit_bias", "prediction", "service_tier", "user"},
+    refuse=MappingProxyType({**PROMISES, **LEGACY_TOOLS}),
+    fixed=TEXT_ANSWERS,
 )
 
 
@@ -54,7 +45,7 @@ def compatible(wire: Wire, name: str) -> OpenAICompatible:
         fields=(),
         base_url=None,
         # A deployed endpoint runs whatever its owner chose, so it gets every parameter.
-        parameters=ParameterTable(drop=DROPPED if wire == "openai" else frozenset()),
+        parameters=_PARAMETERS if wire == "openai" else ParameterTable(),
         messages=MessageRules(part=_without_detail),
         answers=AnswerRules(tools_outrank_stop=True),
         build_url=lambda call, credentials, _: url_of(route_of(call.model), call, credentials),

@@ -18,9 +18,8 @@ Wire = Literal["gemini", "claude", "mistral", "openai", "endpoint"]
 # They become path segments and the `model` of a body.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 _PUBLISHER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_FULL = re.compile(
-    r"(?:projects/[^/]{1,64}/locations/[^/]{1,40}/)?(?:publishers/([^/]+)/models|(endpoints|models))/(.+)"
-)
+_RESOURCE = re.compile(r"(?:projects/[^/]{1,64}/locations/[^/]{1,40}/)?publishers/([^/]+)/models/(.+)")
+_TUNED = re.compile(r"projects/[^/]{1,64}/locations/[^/]{1,40}/endpoints/(\d{1,30})")
 _DOTTED = frozenset(
     {"ai21", "anthropic", "deepseek-ai", "endpoints", "google", "meta", "mistralai", "moonshotai", "openai", "qwen"}
 )
@@ -59,8 +58,12 @@ def route_of(model: str) -> Route:
 
 
 def _split(model: str) -> tuple[str, str]:
-    if match := _FULL.fullmatch(model):
-        return match[1] or ("endpoints" if match[2] == "endpoints" else "google"), match[3]
+    if match := _RESOURCE.fullmatch(model):
+        return match[1], match[2]
+    if match := _TUNED.fullmatch(model):
+        # The vendor's own name of a tuned model.
+        return "google", match[1]
+    model = model.removeprefix("models/")
     if "/" in model:
         publisher, _, name = model.partition("/")
         return publisher, name
