@@ -30,6 +30,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from promptside.providers.base import ProviderCall, ProviderRequest
 from tests.family_wire_types import check_groq_request, check_mistral_request, check_together_request
+from tests.google_wire_types import check_gemini_request
 from tests.native_wire_types import check_anthropic_request, check_bedrock_request
 
 Json = dict[str, Any]
@@ -77,6 +78,13 @@ def _openai(request: ProviderRequest, body: Json) -> None:
     _typed(kind, body)
 
 
+def _vertex(request: ProviderRequest, body: Json) -> None:
+    if "enerateContent" in request.url:
+        check_gemini_request(request, body)
+    elif request.url.endswith("/chat/completions"):
+        _openai(request, body)
+
+
 def _typed(kind: Any, body: Json) -> None:
     _drain(_adapter(kind).validate_python(body))
 
@@ -100,9 +108,11 @@ VALIDATORS: dict[str, Callable[[ProviderRequest, Json], None]] = {
     "anthropic": check_anthropic_request,
     "bedrock": check_bedrock_request,
     "custom": _openai,
+    "google": check_gemini_request,
     "groq": check_groq_request,
     "mistral-ai": check_mistral_request,
     "openai": _openai,
     "together-ai": check_together_request,
+    "vertex-ai": _vertex,
 }
 """How to validate a request, by provider; a provider without types of its own is not listed."""
