@@ -216,3 +216,22 @@ def test_the_stacks_own_role_never_signs_for_a_host_from_a_caller() -> None:
         )
 
     assert caught.value.code == "custom_host_refused"
+
+
+def test_bedrock_needs_no_secret_because_the_functions_role_signs() -> None:
+    target = choose(stored_slug="bedrock")
+
+    assert (target.provider.name, dict(target.credentials), target.secret) == (
+        "bedrock", {"aws_region": "us-east-1"}, None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted({*MODULES} - {"bedrock", "openai"}))
+def test_every_other_provider_without_a_secret_says_where_to_store_it(name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        choose(stored_slug=name)
+
+    assert caught.value.message == (
+        f"No credentials for {name}: store them in the SecureString '/promptside/s/providers/{name}'"
+    )
+    assert caught.value.code == "provider_credentials_missing"

@@ -24,6 +24,7 @@ from promptside.store.base import SecretStore
 DEMO = "demo"
 CREDENTIALS_MISSING = "provider_credentials_missing"
 _SHORTEST_SECRET = 6
+_REGION = "aws_region"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ def _stored_target(
     # A virtual key is somebody's decision, so nothing stands in for it: it may need no secret at all.
     if stored is None and settings.demo_base_url is not None and not choice.stored:
         return _demo_target(settings.demo_base_url)
-    if stored is None and any(field.required and field.name not in choice.settings for field in all_fields(provider)):
+    if stored is None and _lacks_secret(provider, choice, settings):
         raise ConfigurationError(
             f"No credentials for {provider.name}: store them in the SecureString '{secrets.path(choice.secret)}'",
             param="virtual_key",
@@ -222,6 +223,15 @@ def _stored_target(
     )
 
 
+def _lacks_secret(provider: Provider, choice: _Choice, settings: Settings) -> bool:
+    """Tell whether nothing can be called without a secret, which is not there."""
+    known = with_region(provider, choice.settings, settings)
+    if any(field.required and field.name not in known for field in all_fields(provider)):
+        return True
+    # Where no single field is required, one of several is; on AWS, the function's own role will do.
+    return not choice.stored and _REGION not in known and any(field.secret for field in provider.fields)
+
+
 def _demo_target(base_url: str) -> Target:
     """Stand in, named as such, for a provider without a key: local runs only."""
     provider = cast("Provider", replace(cast("Any", get_provider("custom")), name=DEMO))
@@ -231,8 +241,8 @@ def _demo_target(base_url: str) -> Target:
 
 def with_region(provider: Provider, values: Mapping[str, str], settings: Settings) -> dict[str, str]:
     """Fill in the stack's own region where the provider needs one and nobody said."""
-    if any(field.name == "aws_region" for field in provider.fields):
-        return {"aws_region": settings.region, **values}
+    if any(field.name == _REGION for field in provider.fields):
+        return {_REGION: settings.region, **values}
     return dict(values)
 
 
