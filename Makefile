@@ -9,7 +9,7 @@ SAM_BUILD := PROMPTSIDE_PYTHON=$(CURDIR)/.venv-sam/bin/python $(SAM) build
 SHIPPED := $(shell find layers functions -type f -not -path '*/__pycache__/*')
 export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/shared
 
-.PHONY: run test check format bench build validate lock clean
+.PHONY: run test check format docs providers bench build validate lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/local ## start everything on http://127.0.0.1:8787/v1 and run one example prompt
@@ -22,10 +22,17 @@ check: .venv/dev .venv-sam/installed ## format, lint, strict types, import rules
 	.venv/bin/ruff format --check . && .venv/bin/ruff check .
 	.venv/bin/mypy && .venv/bin/lint-imports
 	.venv/bin/python -m scripts.limits
+	.venv/bin/python -m scripts.provider_docs --check
 	$(SAM) validate --lint
 
 format: .venv/dev
 	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+docs: .venv/dev ## docs/providers.md, from the adapters
+	$(RUN) -m scripts.provider_docs
+
+providers: .venv/dev ## the same prompt through every provider, against local upstreams
+	@$(RUN) -m scripts.providers
 
 bench: .venv/dev .aws-sam/build/template.yaml .aws-sam/host/built ## overhead against calling the upstream directly
 	$(RUN) -m bench
