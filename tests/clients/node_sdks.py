@@ -15,6 +15,7 @@ from tests.clients.outcome import Failure, Outcome, Sdk
 
 FOLDER = Path(__file__).parent
 _SPECIAL = {"api_key": "apiKey", "base_url": "baseURL", "trace_id": "traceID", "Authorization": "Authorization"}
+_BODY = {"prompt_id": "promptID", "sub_type": "sub-type"}
 _STOP_SECONDS = 5.0
 
 
@@ -55,9 +56,8 @@ class NodeSdk:
     def call(self, method: str, *args: str, **body: Any) -> Outcome:
         """Make a call."""
         options = {_camel(name): value for name, value in self._options.items()}
-        if "prompt_id" in body:
-            body = {"promptID": body.pop("prompt_id"), **body}
-        return self._driver.step("portkey", options, method, *args, *([body] if body else []))
+        named = {_BODY.get(name, name): value for name, value in body.items()}
+        return self._driver.step("portkey", options, _camel(method), *args, *([named] if named else []))
 
 
 @contextmanager
@@ -65,6 +65,7 @@ def node_driver() -> Iterator[NodeDriver]:
     """Start the driver and stop it."""
     node = shutil.which("node")
     assert node is not None
+    assert (FOLDER / "node_modules").is_dir(), "run npm ci in tests/clients, as make test does"
     process = subprocess.Popen(
         [node, "driver.mjs"], cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from tests.clients.outcome import Sdk
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,11 @@ def make_conformance_prompt(sdk: Sdk) -> Conformance:
     labels = {label["name"]: label["id"] for label in sdk.call("labels.list").result()["data"]}
     sdk.call("prompts.versions.update", slug, second, label_id=labels["staging"]).result()
     return Conformance(created["id"], slug)
+
+
+def without_moments(view: dict[str, Any]) -> dict[str, Any]:
+    """Return a view without its times, which must be RFC 3339 in UTC."""
+    found = {name: view[name] for name in ("created_at", "last_updated_at") if name in view}
+    assert found
+    assert all(_MOMENT.fullmatch(moment) for moment in found.values()), found
+    return {name: value for name, value in view.items() if name not in found}

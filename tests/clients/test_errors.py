@@ -114,6 +114,26 @@ def test_row_40_a_rate_limit_keeps_when_to_come_back(sdk: Sdk, prompt: Conforman
     assert (error.headers["retry-after"], error.headers["x-portkey-provider"]) == ("7", "openai")
 
 
+def test_row_40_the_body_of_a_rate_limit_names_the_provider(
+    running: Running, provider: EchoProvider, prompt_slug: str
+) -> None:
+    provider.answer(failure(429, "Slow down"))
+
+    status, body = call(running, "POST", f"/v1/prompts/{prompt_slug}/completions", b"{}")
+
+    error = {
+        "message": "openai error: Slow down",
+        "type": "rate_limit_error",
+        "param": None,
+        "code": "rate_limit_exceeded",
+        "native_type": "server_error",
+    }
+    assert (status, body) == (
+        429,
+        {"status": "failure", "message": "openai error: Slow down", "error": error, "provider": "openai"},
+    )
+
+
 @pytest.mark.parametrize(
     "reply",
     [

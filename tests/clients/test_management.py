@@ -1,29 +1,19 @@
-"""Every management call that both of Portkey's SDKs have, in the routes' order; names begin with conformance rows."""
+"""Prompts, versions and partials managed by Portkey's SDKs, and deletion; names begin with conformance rows."""
 
 import json
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from tests.clients.outcome import Sdk, run
-from tests.clients.prompts import Conformance, make_prompt, user_message
+from tests.clients.prompts import Conformance, make_prompt, user_message, without_moments
 from tests.clients.provider import EchoProvider
 from tests.clients.raw import open_request
 from tests.clients.running import Running
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
-
-
-def without_moments(view: dict[str, Any]) -> dict[str, Any]:
-    """Return a view without its times, which must be RFC 3339 in UTC."""
-    found = {name: view[name] for name in ("created_at", "last_updated_at") if name in view}
-    assert found
-    assert all(MOMENT.fullmatch(moment) for moment in found.values()), found
-    return {name: value for name, value in view.items() if name not in found}
 
 
 def test_row_61_a_prompt_is_created_with_a_published_first_version(sdk: Sdk) -> None:
@@ -202,69 +192,6 @@ def test_partials_are_created_retrieved_listed_changed_and_published(sdk: Sdk) -
     assert versions[0]["prompt_partial_version_id"] == changed["prompt_partial_version_id"]
     listed = sdk.call("prompts.partials.list").result()
     assert (listed["object"], slug in {item["slug"] for item in listed["data"]}) == ("list", True)
-
-
-def test_labels_are_created_retrieved_listed_and_changed(sdk: Sdk) -> None:
-    organisation = "organisation_id" if sdk.name == "node" else "organization_id"
-    body = {"description": "The blue one", "color_code": "#00f", organisation: "o", "workspace_id": "w"}
-
-    created = sdk.call("labels.create", name=f"blue-{sdk.name}", **body).result()
-    updated = sdk.call("labels.update", created["id"], name=f"green-{sdk.name}", color_code="#0f0").result()
-    retrieved = sdk.call("labels.retrieve", created["id"]).result()
-    listed = sdk.call("labels.list", workspace_id="w", current_page=0, page_size=100).result()
-
-    assert created == {"id": created["id"]}
-    assert updated == {}
-    assert without_moments(retrieved) == {
-        "id": created["id"],
-        "name": f"green-{sdk.name}",
-        "description": "The blue one",
-        "color_code": "#0f0",
-        "organisation_id": "default",
-        "workspace_id": "default",
-        "is_universal": False,
-        "status": "active",
-        "object": "label",
-    }
-    assert [label["name"] for label in listed["data"]][:3] == ["production", "staging", "development"]
-    assert retrieved in listed["data"]
-
-
-@pytest.mark.parametrize("name", ["latest", "default", "12", "a@b", "a b"])
-def test_row_68_names_that_could_be_mistaken_are_no_labels(sdk: Sdk, name: str) -> None:
-    error = sdk.call("labels.create", name=name).failure()
-
-    assert (error.kind, error.status) == ("BadRequestError", 400)
-    assert error.text.startswith("A label's name must be")
-
-
-def test_row_68_a_built_in_label_stays(sdk: Sdk) -> None:
-    labels = {label["name"]: label["id"] for label in sdk.call("labels.list").result()["data"]}
-
-    error = sdk.call("labels.delete", labels["production"]).failure()
-
-    assert error.brief == ("ConflictError", 409, "Label 'production' is built in and cannot be changed")
-
-
-def test_collections_are_created_retrieved_listed_and_changed(sdk: Sdk) -> None:
-    outer = sdk.call("collections.create", name=f"Outer {sdk.name}").result()
-    created = sdk.call("collections.create", name="Inner", parent_collection_id=outer["id"], workspace_id="w").result()
-    updated = sdk.call("collections.update", created["id"], name="Inner two").result()
-    retrieved = sdk.call("collections.retrieve", created["id"]).result()
-    listed = sdk.call("collections.list", search=f"outer {sdk.name}", workspace_id="w").result()
-
-    assert created.keys() == {"id", "slug"}
-    assert updated == {}
-    assert without_moments(retrieved) == {
-        "id": created["id"],
-        "slug": created["slug"],
-        "name": "Inner two",
-        "parent_collection_id": outer["id"],
-        "workspace_id": "default",
-        "status": "active",
-        "object": "collection",
-    }
-    assert (listed["total"], listed["data"][0]["id"]) == (1, outer["id"])
 
 
 def _prompt(sdk: Sdk) -> str:
