@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import logging
 from collections.abc import Iterator
 
 import pytest
 
+from promptside.log import logger
 from tests.engines import Engine, ministack, moto
 from tests.product import close_products
 
@@ -36,3 +39,17 @@ def _closed_products() -> Iterator[None]:
     """Leave no connection to a test's provider behind."""
     yield
     close_products()
+
+
+@pytest.fixture
+def log_output() -> Iterator[io.StringIO]:
+    """Everything the product logs during the test, as it would leave the process, debug lines included."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(logger.registered_formatter)
+    level = logger.log_level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield written
+    logger.setLevel(level)
+    logger.removeHandler(handler)

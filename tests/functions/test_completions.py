@@ -1,5 +1,6 @@
 """Completions over the whole path: real routes, service, renderer, adapter and sockets."""
 
+import io
 import json
 from typing import Any
 
@@ -207,11 +208,11 @@ def test_forwarded_headers_reach_the_provider_but_never_replace_ours() -> None:
         assert not any(name.startswith("x-portkey-") for name in sent)
 
 
-def test_the_log_has_one_line_per_run_with_its_metadata(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_has_one_line_per_run_with_its_metadata(log_output: io.StringIO) -> None:
     with Upstream(json_reply(ANSWER)) as upstream:
         Product(upstream.url).post({}, headers={"x-portkey-metadata": '{"_user": "u-1", "team": "blue"}'})
 
-    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (line,) = [json.loads(line) for line in log_output.getvalue().splitlines()]
     assert (line["message"], line["metadata"], line["prompt"], line["version"], line["total_tokens"]) == (
         "run_ended", {"_user": "u-1", "team": "blue"}, "hi", 3, 5,
     )  # fmt: skip

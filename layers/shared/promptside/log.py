@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
-
 from aws_lambda_powertools import Logger
 
-logger: logging.Logger | Any = Logger(service="promptside", use_rfc3339=True)
+logger: Logger = Logger(service="promptside", use_rfc3339=True)
 
 
 def set_level(level: str) -> None:
