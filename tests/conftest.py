@@ -48,8 +48,8 @@ def log_output() -> Iterator[io.StringIO]:
     handler = logging.StreamHandler(written)
     handler.setFormatter(logger.registered_formatter)
     level = logger.log_level
-    logger.addHandler(handler)
+    logging.getLogger("promptside").addHandler(handler)
     logger.setLevel(logging.DEBUG)
     yield written
     logger.setLevel(level)
-    logger.removeHandler(handler)
+    logging.getLogger("promptside").removeHandler(handler)
