@@ -25,7 +25,7 @@ HISTORY: list[dict[str, Any]] = [
         "content": None,
         "function_call": None,
         "reasoning_content": "hm",
-        "tool_calls": [{"id": "call_1", "index": 0, "type": "function", "function": {"name": "f", "arguments": ""}}],
+        "tool_calls": [{"id": "call_1", "index": 0, "type": "function", "function": {"name": "f", "arguments": "1"}}],
     },
     {"role": "tool", "tool_call_id": "call_1", "content": "c"},
 ]
@@ -40,11 +40,31 @@ def test_messages_are_cut_to_what_a_strict_host_takes() -> None:
         {
             "role": "assistant",
             "content": None,
-            "tool_calls": [{"id": "x6", "type": "function", "function": {"name": "f", "arguments": ""}}],
+            "tool_calls": [{"id": "x6", "type": "function", "function": {"name": "f", "arguments": "1"}}],
         },
         {"role": "tool", "tool_call_id": "x6", "content": "c"},
     ]
     assert before == HISTORY
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({"arguments": '{"a": 1}'}, '{"a": 1}'),
+        ({"arguments": "not json"}, "not json"),
+        ({"arguments": ""}, "{}"),
+        ({"arguments": " "}, "{}"),
+        ({"arguments": None}, "{}"),
+        ({"arguments": {"a": "ü"}}, '{"a": "ü"}'),
+        ({}, "{}"),
+    ],
+)
+def test_arguments_are_replayed_as_json_text(given: dict[str, Any], sent: str) -> None:
+    message = {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": {"name": "f", **given}}]}
+
+    (built,) = build_messages([message], MessageRules())
+
+    assert built["tool_calls"] == [{"id": "c", "function": {"name": "f", "arguments": sent}}]
 
 
 def test_without_rules_only_nulls_and_empty_tool_calls_are_left_out() -> None:

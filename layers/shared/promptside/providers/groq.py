@@ -63,7 +63,13 @@ PROVIDER = OpenAICompatible(
         refuse=PROMISES,
         fixed=MappingProxyType({"n": 1, **TEXT_ANSWERS}),
     ),
-    messages=MessageRules(keys=_KEYS, tool_call_keys=frozenset({"id", "type", "function"}), part=without_markers),
+    messages=MessageRules(
+        # "value must be a string", by model: https://github.com/OpenHands/OpenHands/issues/4643
+        join_text_parts=True,
+        keys=_KEYS,
+        tool_call_keys=frozenset({"id", "type", "function"}),
+        part=without_markers,
+    ),
     tools=ToolRules(strip=frozenset({"cache_control"})),
     answers=AnswerRules(answer=read_groq_extras, answer_keys=frozenset({"x_groq"})),
     # Flex capacity is used up: https://console.groq.com/docs/errors

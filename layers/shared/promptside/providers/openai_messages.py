@@ -6,6 +6,7 @@ from typing import Any
 
 from promptside.errors import JsonObject
 from promptside.providers.openai_rules import MessageRules, ToolRules
+from promptside.providers.openai_values import arguments_text
 from promptside.providers.parameters import drop
 from promptside.schema.chat import Message
 
@@ -75,7 +76,18 @@ def _tool_call(call: Any, rules: MessageRules) -> Any:
     built = {name: value for name, value in call.items() if value is not None and (keys is None or name in keys)}
     if rules.tool_call_id is not None and isinstance(built.get("id"), str):
         built["id"] = rules.tool_call_id(built["id"])
+    if isinstance(built.get("function"), dict):
+        built["function"] = _called_function(built["function"])
     return built
+
+
+def _called_function(function: JsonObject) -> JsonObject:
+    """Return the function with its arguments as JSON text; a call without any is often replayed with an empty text.
+
+    https://github.com/bytedance/deer-flow/issues/4445 , https://github.com/brave/brave-browser/issues/56601
+    """
+    text = arguments_text(function.get("arguments"), missing="{}")
+    return {**function, "arguments": text if text.strip() else "{}"}
 
 
 def _tool(tool: Any, rules: ToolRules) -> Any:
