@@ -19,6 +19,9 @@ DEFAULT_REGION = "global"
 
 VERSION = "v1"
 
+GEMINI_VERSION = "v1beta1"
+"""The version that has every field of Gemini's wire; the vendor's own SDK uses it too."""
+
 REGION_PATTERN = r"[a-z][a-z0-9-]{1,38}[a-z0-9]|us|eu"
 PROJECT_PATTERN = r"[a-z][a-z0-9-]{4,28}[a-z0-9]|\d{1,20}"
 
@@ -34,7 +37,8 @@ def is_express(credentials: Mapping[str, str]) -> bool:
 
 def url_of(route: Route, call: ProviderCall, credentials: Mapping[str, str]) -> str:
     """Return the whole URL. Raises InvalidRequest when a part of it is missing."""
-    base = f"{_origin(credentials)}/{credentials.get('api_version') or VERSION}"
+    version = credentials.get("api_version") or (GEMINI_VERSION if route.wire == "gemini" else VERSION)
+    base = f"{_origin(credentials)}/{version}"
     if route.wire == "gemini" and not route.endpoint and is_express(credentials):
         return f"{base}/{_publisher_path(route, call)}"
     region = credentials.get("vertex_region") or DEFAULT_REGION

@@ -17,6 +17,7 @@ from promptside.providers.gemini_response import parse_generated
 from promptside.providers.gemini_stream import GenerateStream
 from promptside.providers.vertex_address import (
     DEFAULT_REGION,
+    GEMINI_VERSION,
     PROJECT_PATTERN,
     REGION_PATTERN,
     VERSION,
@@ -83,7 +84,7 @@ class VertexAI:
         ),
         Field(
             "api_version",
-            f"The API version, {VERSION} unless given",
+            f"The API version; {GEMINI_VERSION} for Gemini and {VERSION} for other models unless given",
             pattern=r"v\d{1,2}((alpha|beta)\d{0,2})?",
             aliases=("apiVersion",),
         ),
