@@ -32,6 +32,7 @@ from promptside.providers.base import ProviderCall, ProviderRequest
 from tests.family_wire_types import check_groq_request, check_mistral_request, check_together_request
 from tests.google_wire_types import check_gemini_request
 from tests.native_wire_types import check_anthropic_request, check_bedrock_request
+from tests.perplexity_wire_types import check_agent_request
 
 Json = dict[str, Any]
 
@@ -85,6 +86,13 @@ def _vertex(request: ProviderRequest, body: Json) -> None:
         _openai(request, body)
 
 
+def _perplexity(request: ProviderRequest, body: Json) -> None:
+    if request.url.endswith("/chat/completions"):
+        _openai(request, body)
+    else:
+        check_agent_request(request, body)
+
+
 def _typed(kind: Any, body: Json) -> None:
     _drain(_adapter(kind).validate_python(body))
 
@@ -106,12 +114,14 @@ def _drain(value: Any) -> None:
 
 VALIDATORS: dict[str, Callable[[ProviderRequest, Json], None]] = {
     "anthropic": check_anthropic_request,
+    "azure-openai": _openai,
     "bedrock": check_bedrock_request,
     "custom": _openai,
     "google": check_gemini_request,
     "groq": check_groq_request,
     "mistral-ai": check_mistral_request,
     "openai": _openai,
+    "perplexity-ai": _perplexity,
     "together-ai": check_together_request,
     "vertex-ai": _vertex,
 }

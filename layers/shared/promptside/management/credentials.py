@@ -13,7 +13,7 @@ from typing import Any
 
 from promptside.config import Settings
 from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
-from promptside.management.fields import object_list, wrong_type
+from promptside.management.fields import wrong_type
 from promptside.providers.base import Field, Provider
 from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials
 from promptside.target import check_custom_host, with_region
@@ -36,7 +36,7 @@ def given_fields(provider: Provider, body: JsonObject, known: frozenset[str]) ->
     spellings = _spellings(provider)
     values: dict[str, str | None] = {}
     ignored: list[str] = []
-    for name, value in [*_default_deployment(body).items(), *body.items()]:
+    for name, value in body.items():
         target = spellings.get(_snake(name))
         if target is not None:
             values[target.name] = _value(name, value)
@@ -91,22 +91,11 @@ def _spellings(provider: Provider) -> dict[str, Field]:
     return found
 
 
-def _default_deployment(body: JsonObject) -> JsonObject:
-    """Return what the default entry of `deploymentConfig` says, else the first one; fields of the body itself win."""
-    name = "deploymentConfig" if "deploymentConfig" in body else "deployment_config"
-    entries = object_list(body, name)
-    if entries is None:
-        return {}
-    chosen = next((entry for entry in entries if entry.get("is_default") or entry.get("isDefault")), entries[0])
-    wanted = {"api_version", "deployment_name"}
-    return {key: value for key, value in chosen.items() if _snake(key) in wanted}
-
-
 def _value(name: str, value: Any) -> str | None:
     if value is None or value == "":
         return None
-    if isinstance(value, dict):
-        # A Google service account is a JSON file that clients put in as it is.
+    if isinstance(value, dict | list):
+        # A Google service account and Azure's deployments are JSON that clients put in as it is.
         value = json.dumps(value)
     if not isinstance(value, str):
         raise wrong_type(name, "a text")

@@ -39,11 +39,14 @@ class ResponsesStreamMapper:
         self._provider = provider
         self._enrich = enrich
         self._items: dict[Any, JsonObject] = {}
+        self._places: dict[str, int] = {}
+        self._kinds: dict[int, str] = {}
         self._chunks = ChunkBuilder(call)
         self._opened = False
         self._sent: dict[tuple[Any, ...], str] = {}
         self._tools: dict[Any, int] = {}
         self._custom: set[Any] = set()
+        self._annotations: list[JsonObject] = []
         self._reasoned = False
 
     def feed(self, event: StreamEvent) -> list[Chunk]:
@@ -53,6 +56,9 @@ class ResponsesStreamMapper:
         if event is DONE or self.finish_reason is not None:
             return []
         output = _number(data, "output_index")
+        item_id = data.get("item_id")
+        if isinstance(item_id, str) and item_id:
+            self._places.setdefault(item_id, output)
         match kind:
             case "response.created" | "response.in_progress":
                 self._take_identity(data.get("response"))
@@ -92,10 +98,7 @@ class ResponsesStreamMapper:
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 return self._reasoning(data)
             case "response.output_text.annotation.added":
-                annotation = data.get("annotation")
-                return (
-                    self._delta({"annotations": [chat_annotation(annotation)]}) if isinstance(annotation, dict) else []
-                )
+                return self._annotate([data.get("annotation")])
             case "response.completed" | "response.incomplete":
                 response = data.get("response")
                 return self._end(response if isinstance(response, dict) else {})
@@ -121,6 +124,7 @@ class ResponsesStreamMapper:
         if not isinstance(text, str) or not text:
             return []
         self._sent[key] = self._sent.get(key, "") + text
+        self._kinds.setdefault(key[1], "message")
         return self._delta({name: text})
 
     def _rest(self, key: tuple[Any, ...], name: str, whole: Any) -> list[Chunk]:
@@ -132,6 +136,8 @@ class ResponsesStreamMapper:
     def _item(self, output: Any, item: Any, *, whole: bool) -> list[Chunk]:
         if not isinstance(item, dict):
             return []
+        self._places.setdefault(text_or(item.get("id"), ""), output)
+        self._kinds.setdefault(output, text_or(item.get("type"), ""))
         if whole:
             self._items[output] = item
         match item.get("type"):
@@ -179,9 +185,16 @@ class ResponsesStreamMapper:
         for number, part in enumerate(objects(item.get("content"))):
             if part.get("type") == "output_text":
                 chunks += self._rest(("text", output, number), "content", part.get("text"))
+                chunks += self._annotate(part.get("annotations"))
             elif part.get("type") == "refusal":
                 chunks += self._rest(("refusal", output, number), "refusal", part.get("refusal"))
         return chunks
+
+    def _annotate(self, annotations: Any) -> list[Chunk]:
+        """Emit annotations once; hosts without events for them tell them with the whole message."""
+        news = [annotation for annotation in objects(annotations) if annotation not in self._annotations]
+        self._annotations += news
+        return self._delta({"annotations": [chat_annotation(annotation) for annotation in news]}) if news else []
 
     def _reasoning(self, data: JsonObject) -> list[Chunk]:
         text = data.get("delta")
@@ -198,8 +211,11 @@ class ResponsesStreamMapper:
     def _end(self, response: JsonObject) -> list[Chunk]:
         self._take_identity(response)
         chunks: list[Chunk] = []
-        for output, item in enumerate(objects(response.get("output"))):
-            chunks += self._item(output, item, whole=True)
+        taken: set[int] = set()
+        for number, item in enumerate(objects(response.get("output"))):
+            place = self._place(number, item, taken)
+            taken.add(place)
+            chunks += self._item(place, item, whole=True)
         self.usage = response_usage(response.get("usage"))
         self.finish_reason = response_finish(response, tools=bool(self._tools))
         last = self._chunks.delta({}, finish_reason=self.finish_reason)
@@ -208,6 +224,19 @@ class ResponsesStreamMapper:
         if self._enrich is not None:
             self._enrich(whole, last)
         return [*chunks, *self._role(), last]
+
+    def _place(self, number: int, item: JsonObject, taken: set[int]) -> int:
+        """Return where an item of the closing event was streamed: the two do not always count alike.
+
+        Its id says so, else its number if that one is of the same type, else the next of the same type.
+        """
+        item_id, kind = text_or(item.get("id"), ""), text_or(item.get("type"), "")
+        if item_id in self._places and item_id:
+            return self._places[item_id]
+        if number not in taken and self._kinds.get(number, kind) == kind:
+            return number
+        alike = (place for place, streamed in self._kinds.items() if streamed == kind and place not in taken)
+        return next(alike, 1 + max((*self._kinds, *taken), default=number))
 
     def _failure(self, data: JsonObject) -> ProviderError:
         response = data.get("response")

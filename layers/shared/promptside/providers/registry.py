@@ -12,6 +12,7 @@ MODULES: dict[str, str] = {
     "ai21": "ai21",
     "anthropic": "anthropic",
     "anyscale": "anyscale",
+    "azure-openai": "azure_openai",
     "bedrock": "bedrock",
     "custom": "custom",
     "fireworks-ai": "fireworks_ai",
@@ -19,6 +20,7 @@ MODULES: dict[str, str] = {
     "groq": "groq",
     "mistral-ai": "mistral_ai",
     "openai": "openai",
+    "perplexity-ai": "perplexity_ai",
     "together-ai": "together_ai",
     "vertex-ai": "vertex_ai",
 }
@@ -27,6 +29,8 @@ MODULES: dict[str, str] = {
 ALIASES: dict[str, str] = {
     "openai-compatible": "custom",
     "aws-bedrock": "bedrock",
+    "azure": "azure-openai",
+    "perplexity": "perplexity-ai",
     "fireworks": "fireworks-ai",
     "mistral": "mistral-ai",
     "together": "together-ai",
