@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,14 @@ _SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The local run, with `provider` in the places of OpenAI and Anthropic. `base_url` ends in `/v1`."""
+    """The local run, with `provider` in the places of OpenAI and Anthropic. `base_url` ends in `/v1`.
+
+    `said` gives all that the process has printed and logged so far.
+    """
 
     base_url: str
     provider: EchoProvider
+    said: Callable[[], str]
 
     @property
     def origin(self) -> str:
@@ -39,6 +43,7 @@ def running_product(state: Path) -> Iterator[Running]:
     with provider:
         environment = {
             "PROMPTSIDE_API_KEY": KEY,
+            "PROMPTSIDE_LOG_LEVEL": "INFO",
             "OPENAI_API_KEY": PROVIDER_KEY,
             "OPENAI_BASE_URL": f"{provider.url}/v1",
             "ANTHROPIC_API_KEY": PROVIDER_KEY,
@@ -47,7 +52,7 @@ def running_product(state: Path) -> Iterator[Running]:
         with local_run(state, **environment) as local:
             # The last line of the start; by then the example has run.
             local.line("console.log")
-            yield Running(local.base_url, provider)
+            yield Running(local.base_url, provider, lambda: "\n".join(local.lines + local.errors))
 
 
 @contextmanager
