@@ -156,3 +156,7 @@ def test_the_same_service_account_serves_every_wire() -> None:
 
 def test_host_and_region_are_no_callers_to_choose_for_stored_credentials() -> None:
     assert {field.name for field in PROVIDER.fields if field.host} == {"custom_host", "vertex_region"}
+
+
+def test_a_caller_cannot_send_a_federation_that_the_functions_role_would_sign_for() -> None:
+    assert [field.name for field in PROVIDER.fields if field.secret and field.header] == []

@@ -53,12 +53,12 @@ class VertexAI:
             aliases=("vertexRegion", "region"),
             host=True,
         ),
+        # It has no header: a caller's federation would let the function's own role in where the caller says.
         Field(
             "vertex_service_account_json",
             "The JSON of a service account's key, or of a federation that lets the function's AWS role in without one",
             secret=True,
             environment=("GOOGLE_APPLICATION_CREDENTIALS_JSON",),
-            header="x-portkey-vertex-service-account-json",
             aliases=("vertexServiceAccountJson", "service_account_json"),
         ),
         Field(
