@@ -54,7 +54,7 @@ def test_a_prompt_is_created_published_and_read_back(shared: ManagementFunction)
 
     created = shared.create("/v1/prompts", body)
 
-    assert created.keys() == {"id", "slug", "version_id", "object"}
+    assert created.keys() == {"id", "slug", "version_id", "object", "warnings"}
     assert UUID.fullmatch(created["id"])
     assert UUID.fullmatch(created["version_id"])
     assert re.fullmatch(r"pp-hr-bot-f-r-alle-[0-9a-f]{6}", created["slug"])
@@ -93,7 +93,7 @@ def test_an_update_makes_a_version_that_is_not_published(shared: ManagementFunct
 
     updated = shared.call("PUT", path, {"string": "Bye {{who}}", "template_metadata": {"template_type": "completion"}})
 
-    assert updated.body.keys() == {"id", "slug", "prompt_version_id"}
+    assert updated.body.keys() == {"id", "slug", "prompt_version_id", "warnings"}
     assert shared.call("GET", path).body["prompt_version"] == 1
     second = shared.call("GET", f"{path}?version=2").body
     kept = {name: second[name] for name in ("parameters", "virtual_key", "model", "prompt_version_status")}

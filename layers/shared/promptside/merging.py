@@ -23,15 +23,9 @@ def merge_parameters(version: PromptVersion, rendered: RenderedPrompt, overrides
     Stored parameters, then model and tools of the version, then the rendered template, then the caller's overrides. The
     stored `stream` is ignored; `null` removes; either token limit given by the caller removes the stored other.
     """
-    merged: JsonObject = dict(version.parameters)
-    for name, value in (
-        ("model", version.model),
-        ("tools", version.tools),
-        ("functions", version.functions),
-        ("tool_choice", version.tool_choice),
-    ):
-        if value is not None:
-            merged[name] = value
+    merged = stored_parameters(version)
+    if version.model is not None:
+        merged["model"] = version.model
     own, foreign = ("messages", "prompt") if version.kind == "chat" else ("prompt", "messages")
     merged.pop(foreign, None)
     merged[own] = rendered.messages if version.kind == "chat" else rendered.text
@@ -47,6 +41,12 @@ def merge_parameters(version: PromptVersion, rendered: RenderedPrompt, overrides
     }
     _check(body, own)
     return body
+
+
+def stored_parameters(version: PromptVersion) -> JsonObject:
+    """Return a version's parameters with its tools among them, as a new object."""
+    own = {"tools": version.tools, "functions": version.functions, "tool_choice": version.tool_choice}
+    return {**version.parameters, **{name: value for name, value in own.items() if value is not None}}
 
 
 def strict_params(version: PromptVersion, overrides: JsonObject) -> bool:

@@ -110,7 +110,7 @@ def requested_slugs(request: RunRequest) -> tuple[str, ...]:
     slugs = [
         request.provider[1:] if request.provider is not None and request.provider.startswith("@") else None,
         request.virtual_key,
-        _split_model(model)[0] if isinstance(model, str) else None,
+        split_model(model)[0] if isinstance(model, str) else None,
     ]
     return tuple(slug for slug in slugs if slug)
 
@@ -118,7 +118,7 @@ def requested_slugs(request: RunRequest) -> tuple[str, ...]:
 def _choose(
     request: RunRequest, *, model: str, stored_slug: str | None, virtual_keys: Mapping[str, VirtualKey], now: float
 ) -> _Choice:
-    model_slug, bare_model = _split_model(model)
+    model_slug, bare_model = split_model(model)
     if request.provider is not None and not request.provider.startswith("@"):
         return _provider_choice(request.provider, bare_model)
     slug = (request.provider[1:] if request.provider is not None else None) or request.virtual_key or model_slug
@@ -151,7 +151,8 @@ def _provider_choice(name: str, model: str) -> _Choice:
     return _Choice(known, f"providers/{known}", {}, model)
 
 
-def _split_model(model: str) -> tuple[str | None, str]:
+def split_model(model: str) -> tuple[str | None, str]:
+    """Return the virtual key in front of a model's name, if any, and the bare name: `@team-a/gpt-x`."""
     if model.startswith("@") and "/" in model:
         slug, _, bare = model[1:].partition("/")
         return slug, bare

@@ -14,6 +14,7 @@ from promptside.management import fields
 from promptside.management.drafts import check_prompt, kind_of, new_slug, template_string
 from promptside.management.services import ManagementServices
 from promptside.management.views import prompt_item, prompt_view
+from promptside.management.warnings import draft_warnings, with_warnings
 from promptside.schema.prompt import PromptVersion
 from promptside.store.names import is_slug
 from promptside.store.records import Pointer
@@ -28,8 +29,9 @@ VERSION_FIELDS = (
 
 
 def create_prompt(services: ManagementServices, body: JsonObject) -> JsonObject:
-    """Store a prompt with version 1, published. Answers `{"id", "slug", "version_id", "object": "prompt"}`.
+    """Store a prompt with version 1, published.
 
+    Answers `{"id", "slug", "version_id", "object": "prompt", "warnings"?}`.
     Raises InvalidRequest, TemplateError, Conflict, PayloadTooLarge.
     """
     chosen = fields.slug(body)
@@ -55,13 +57,14 @@ def create_prompt(services: ManagementServices, body: JsonObject) -> JsonObject:
     # Without one, the error for a missing template comes from reading it.
     version = _draft(services, empty, {"string": None, **body})
     services.prompts.create(pointer, version)
-    return {"id": identity, "slug": pointer.slug, "version_id": version.version_id, "object": "prompt"}
+    answer = {"id": identity, "slug": pointer.slug, "version_id": version.version_id, "object": "prompt"}
+    return with_warnings(answer, draft_warnings(services, version))
 
 
 def update_prompt(services: ManagementServices, name: str, body: JsonObject) -> JsonObject:
     """Change name, collection or status in place; anything else makes a new version, not published.
 
-    Answers `{"id", "slug", "prompt_version_id"}` for a new version, else `{}`.
+    Answers `{"id", "slug", "prompt_version_id", "warnings"?}` for a new version, else `{}`.
     """
     if not any(field in body for field in VERSION_FIELDS):
         rename(services.prompts, name, body, services.timestamp())
@@ -74,7 +77,8 @@ def update_prompt(services: ManagementServices, name: str, body: JsonObject) -> 
         return renamed(old, body, now), _draft(services, start, body)
 
     pointer, version = services.prompts.add_version(name, make)
-    return {"id": pointer.id, "slug": pointer.slug, "prompt_version_id": version.version_id}
+    answer = {"id": pointer.id, "slug": pointer.slug, "prompt_version_id": version.version_id}
+    return with_warnings(answer, draft_warnings(services, version))
 
 
 def publish_prompt(services: ManagementServices, name: str, body: JsonObject) -> JsonObject:
