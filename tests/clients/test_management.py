@@ -35,7 +35,8 @@ def test_row_61_a_prompt_is_created_with_a_published_first_version(sdk: Sdk) -> 
     assert re.fullmatch(r"pp-hr-bot-[0-9a-f]{6}", created["slug"])
     assert UUID.fullmatch(created["id"])
     assert UUID.fullmatch(created["version_id"])
-    assert created.keys() == {"id", "slug", "version_id", "object"}
+    # What may be wrong with the prompt is said as well, and changes with the models that there are.
+    assert created.keys() - {"warnings"} == {"id", "slug", "version_id", "object"}
     assert created["object"] == "prompt"
     assert without_moments(sdk.call("prompts.retrieve", created["slug"]).result()) == {
         "id": created["id"],
@@ -60,6 +61,14 @@ def test_row_61_a_prompt_is_created_with_a_published_first_version(sdk: Sdk) -> 
         "variables": ["name"],
         "object": "prompt",
     }
+
+
+def test_the_answer_says_what_may_be_wrong(sdk: Sdk) -> None:
+    body = {"collection_id": "", "string": user_message("x"), "parameters": {}, "virtual_key": "openai"}
+
+    created = sdk.call("prompts.create", name="Typo", model="gpt-no-such-model", **body).result()
+
+    assert created["warnings"] == ["openai has no model 'gpt-no-such-model' that is known here: check its name"]
 
 
 def test_row_62_prompts_are_listed_searched_filtered_and_paged(sdk: Sdk) -> None:
@@ -99,6 +108,7 @@ def test_row_65_a_name_changes_in_place_and_a_template_makes_a_version(sdk: Sdk)
 
     assert renamed == {}
     assert (after_rename["name"], after_rename["prompt_version"]) == ("Other name", 1)
+    changed.pop("warnings", None)
     assert changed == {"id": published["id"], "slug": slug, "prompt_version_id": versions[0]["id"]}
     assert (published["string"], published["model"], published["prompt_version"]) == (user_message("one"), "m1", 1)
     assert [version["prompt_version"] for version in versions] == [2, 1]
