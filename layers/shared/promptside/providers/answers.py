@@ -192,3 +192,12 @@ def _json_text(text: str, schema: JsonObject) -> str:
 def unusable(provider: str, problem: str) -> ProviderUnusable:
     """Return the 502 for an answer that is none."""
     return ProviderUnusable(f"{provider} {problem}", provider=provider)
+
+
+def cut_short(provider: str) -> ProviderUnusable:
+    """Return the error of a stream whose promised end never came."""
+    return ProviderUnusable(
+        f"{provider} ended its stream before the answer was complete",
+        provider=provider,
+        code="provider_stream_truncated",
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from promptside.errors import JsonObject
-from promptside.providers.answers import StreamAnswer, unusable
+from promptside.providers.answers import StreamAnswer, cut_short, unusable
 from promptside.providers.anthropic_request import tool_names
 from promptside.providers.anthropic_response import (
     FINISH_REASONS,
@@ -50,7 +50,7 @@ class MessageStream:
     def finish(self) -> list[Chunk]:
         """Return nothing more. Raises ProviderUnusable when the stream ended without `message_stop`."""
         if not self._ended:
-            raise unusable(self._provider, "ended its stream before the answer was complete")
+            raise cut_short(self._provider)
         return []
 
     def _delta(self, block: Any, delta: JsonObject) -> list[Chunk]:

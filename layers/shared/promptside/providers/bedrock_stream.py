@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from promptside.errors import JsonObject
-from promptside.providers.answers import StreamAnswer, unusable
+from promptside.providers.answers import StreamAnswer, cut_short, unusable
 from promptside.providers.base import ProviderCall, StreamEvent
 from promptside.providers.bedrock_models import bedrock_model
 from promptside.providers.bedrock_request import PROVIDER_NAME, json_tool_schema, tool_names
@@ -44,7 +44,7 @@ class ConverseStream:
     def finish(self) -> list[Chunk]:
         """Return nothing more. Raises ProviderUnusable when the stream ended without `messageStop`."""
         if not self._ended:
-            raise unusable(PROVIDER_NAME, "ended its stream before the answer was complete")
+            raise cut_short(PROVIDER_NAME)
         return []
 
     def _delta(self, block: Any, delta: JsonObject) -> list[Chunk]:

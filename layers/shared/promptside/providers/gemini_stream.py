@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from promptside.errors import JsonObject
-from promptside.providers.answers import unusable
+from promptside.providers.answers import cut_short, unusable
 from promptside.providers.base import ProviderCall, StreamEvent
 from promptside.providers.chunks import ChunkBuilder
 from promptside.providers.gemini_errors import stream_error
@@ -75,7 +75,7 @@ class GenerateStream:
             chunks += self._refused(choice, self._refusal)
             choice.reason = "content_filter"
         elif not self._choices or any(choice.native is None for choice in self._choices.values()):
-            raise unusable(self._provider, "ended its stream before the answer was complete")
+            raise cut_short(self._provider)
         for choice in self._choices.values():
             chunks += self._finish_choice(choice)
         if self.usage is not None:
