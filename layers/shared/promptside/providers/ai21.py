@@ -13,7 +13,7 @@ from promptside.errors import JsonObject
 from promptside.providers.base import Capabilities, ProviderCall
 from promptside.providers.openai_compatible import OpenAICompatible
 from promptside.providers.openai_fields import api_key, base_url
-from promptside.providers.openai_only import KNOBS, LEGACY_TOOLS, PROMISES, TEXT_ANSWERS
+from promptside.providers.openai_only import KNOBS, PROMISES, TEXT_ANSWERS
 from promptside.providers.openai_parts import unsupported_part, without_markers
 from promptside.providers.openai_rules import MessageRules, ToolRules
 from promptside.providers.openai_values import objects
@@ -112,7 +112,7 @@ PROVIDER = OpenAICompatible(
     parameters=ParameterTable(
         rename=MappingProxyType({"max_completion_tokens": "max_tokens"}),
         drop=KNOBS | _MISSING,
-        refuse=MappingProxyType({**PROMISES, **LEGACY_TOOLS}),
+        refuse=PROMISES,
         fixed=TEXT_ANSWERS,
     ),
     messages=MessageRules(
@@ -120,6 +120,7 @@ PROVIDER = OpenAICompatible(
     ),
     tools=ToolRules(strip=frozenset({"strict", "cache_control"}), schema=with_properties, needs_parameters=True),
     ask_usage="never",
+    has_functions=False,
     rewrite=rewrite_body,
     # A malformed request, and a failed dependency of the host.
     statuses=MappingProxyType({422: 400, 530: 502}),

@@ -13,7 +13,7 @@ from promptside.providers.mistral_answers import choose_message, read_message
 from promptside.providers.mistral_messages import mistral_part, mistral_schema, nine_characters
 from promptside.providers.openai_compatible import OpenAICompatible
 from promptside.providers.openai_fields import api_key, base_url
-from promptside.providers.openai_only import KNOBS, LEGACY_TOOLS, PROMISES, TEXT_ANSWERS
+from promptside.providers.openai_only import KNOBS, PROMISES, TEXT_ANSWERS
 from promptside.providers.openai_rules import AnswerRules, MessageRules, ToolRules
 from promptside.providers.parameters import ParameterTable
 
@@ -41,7 +41,7 @@ PROVIDER = OpenAICompatible(
         rename=MappingProxyType({"max_completion_tokens": "max_tokens", "seed": "random_seed"}),
         # Unlike the others, it has a `prompt_cache_key`.
         drop=KNOBS - {"prompt_cache_key"} | {"logit_bias", "user"},
-        refuse=MappingProxyType({**PROMISES, **LEGACY_TOOLS}),
+        refuse=PROMISES,
         fixed=TEXT_ANSWERS,
     ),
     messages=MessageRules(
@@ -57,6 +57,7 @@ PROVIDER = OpenAICompatible(
         schema=mistral_schema,
         needs_parameters=True,
     ),
+    has_functions=False,
     answers=AnswerRules(answer=choose_message, answer_keys=frozenset(), message=read_message),
     # It is a 422, and the last chunk has the usage without it.
     ask_usage="never",

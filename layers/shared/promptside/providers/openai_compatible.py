@@ -22,6 +22,13 @@ from promptside.providers.base import (
     StreamMapper,
 )
 from promptside.providers.error_bodies import provider_error
+from promptside.providers.legacy_functions import (
+    FunctionCallMapper,
+    answer_with_function_call,
+    speaks_of_functions,
+    wants_function_call,
+    with_tools,
+)
 from promptside.providers.openai_answers import parse_answer
 from promptside.providers.openai_endpoints import bearer, join_url
 from promptside.providers.openai_messages import build_messages, build_tools
@@ -57,7 +64,8 @@ class OpenAICompatible:
     further fields to headers. `build_url` makes the URL from call, credentials and path, where joining a base and a
     path is not enough. `rewrite` has the last word on the body of the chat and text wire. `choose_wire` says which chat
     calls go through the Responses wire, `responses` how, and `responses_mapper` reads its streams. `statuses` maps the
-    host's own error statuses to usual ones.
+    host's own error statuses to usual ones. Without `has_functions`, the parameters from before tools are translated,
+    as they are for the Responses wire.
     """
 
     name: str
@@ -80,10 +88,12 @@ class OpenAICompatible:
     choose_wire: ChooseWire = always_chat
     responses: ResponsesRules = field(default_factory=ResponsesRules)
     responses_mapper: type[ResponsesStreamMapper] = ResponsesStreamMapper
+    has_functions: bool = True
     statuses: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def build_request(self, call: ProviderCall, credentials: Mapping[str, str]) -> ProviderRequest:
         """Build the request; see Provider."""
+        call = self._adapted(call)
         url = self._url(call, credentials)
         body, dropped = self._build_body(call)
         return ProviderRequest(
@@ -96,9 +106,10 @@ class OpenAICompatible:
 
     def parse_response(self, body: JsonObject, call: ProviderCall) -> Completion:
         """Normalise a whole answer; see Provider."""
-        if self._wire(call) == "responses":
-            return parse_response_object(body, call, self.name, enrich=self.responses.answer)
-        return parse_answer(body, call, self.answers, self.name)
+        adapted = self._adapted(call)
+        completion = self._parse(body, adapted)
+        translated = adapted is not call and wants_function_call(call)
+        return answer_with_function_call(completion) if translated else completion
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> PromptsideError:
         """Translate an error answer; see Provider."""
@@ -106,6 +117,23 @@ class OpenAICompatible:
 
     def stream_mapper(self, call: ProviderCall) -> StreamMapper:
         """Return the mapper for one stream; see Provider."""
+        adapted = self._adapted(call)
+        mapper = self._mapper(adapted)
+        return FunctionCallMapper(mapper) if adapted is not call and wants_function_call(call) else mapper
+
+    def _adapted(self, call: ProviderCall) -> ProviderCall:
+        """Return the call, with tools instead of functions where its wire has no functions."""
+        if not speaks_of_functions(call):
+            return call
+        translated = with_tools(call)
+        return call if self.has_functions and self._wire(translated) == "chat" else translated
+
+    def _parse(self, body: JsonObject, call: ProviderCall) -> Completion:
+        if self._wire(call) == "responses":
+            return parse_response_object(body, call, self.name, enrich=self.responses.answer)
+        return parse_answer(body, call, self.answers, self.name)
+
+    def _mapper(self, call: ProviderCall) -> StreamMapper:
         if self._wire(call) == "responses":
             return self.responses_mapper(call, self.name, enrich=self.responses.answer)
         return OpenAIStreamMapper(call, self.answers, self.name)

@@ -25,13 +25,5 @@ PROMISES: Mapping[str, str] = MappingProxyType(
 )
 """An answer without these would be another answer; and why each is refused."""
 
-LEGACY_TOOLS: Mapping[str, str] = MappingProxyType(
-    {
-        "functions": "declare the functions in 'tools'",
-        "function_call": "use 'tool_choice' with 'tools'",
-    }
-)
-"""The first generation of tool parameters, for hosts that never had it."""
-
 TEXT_ANSWERS: Mapping[str, Any] = MappingProxyType({"modalities": ["text"]})
 """The one value of parameters that a host of text models can take."""

@@ -26,8 +26,6 @@ PARAMETERS = ParameterTable(
     rename={"max_completion_tokens": "max_output_tokens", "max_tokens": "max_output_tokens"},
     drop=frozenset({"stop", "seed", "logit_bias", "presence_penalty", "frequency_penalty", "prediction"}),
     refuse={
-        "functions": "use tools instead",
-        "function_call": "use tool_choice instead",
         "audio": "its answers are text only",
         "web_search_options": "use a tool of type web_search instead",
     },
@@ -57,7 +55,7 @@ class ResponsesRules:
 def build_responses_body(call: ProviderCall, rules: ResponsesRules, provider: str) -> tuple[JsonObject, list[str]]:
     """Return the body and the names of the parameters that were left out.
 
-    Raises InvalidRequest for what the wire cannot do: several answers, audio, legacy functions.
+    Raises InvalidRequest for what the wire cannot do: several answers, audio.
     """
     given = {name: value for name, value in call.parameters.items() if value is not None}
     moved = {name: given.pop(name) for name in _MOVED if name in given}

@@ -64,6 +64,7 @@ PROVIDER = OpenAICompatible(
     parameters=SONAR_PARAMETERS,
     answers=SONAR_ANSWERS,
     ask_usage="never",
+    has_functions=False,
     build_url=_build_url,
     rewrite=rewrite_for_sonar,
     choose_wire=_choose_wire,

@@ -6,12 +6,11 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview (r
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType
 
 from promptside.errors import JsonObject
 from promptside.providers.base import ProviderCall
 from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_only import KNOBS, LEGACY_TOOLS, PROMISES, TEXT_ANSWERS
+from promptside.providers.openai_only import KNOBS, PROMISES, TEXT_ANSWERS
 from promptside.providers.openai_rules import AnswerRules, MessageRules
 from promptside.providers.parameters import ParameterTable
 from promptside.providers.vertex_address import auth_headers, signing_of, url_of
@@ -19,7 +18,7 @@ from promptside.providers.vertex_routes import Wire, route_of
 
 _PARAMETERS = ParameterTable(
     drop=KNOBS | {"logit_bias", "prediction", "service_tier", "user"},
-    refuse=MappingProxyType({**PROMISES, **LEGACY_TOOLS}),
+    refuse=PROMISES,
     fixed=TEXT_ANSWERS,
 )
 
@@ -48,6 +47,7 @@ def compatible(wire: Wire, name: str) -> OpenAICompatible:
         parameters=_PARAMETERS if wire == "openai" else ParameterTable(),
         messages=MessageRules(part=_without_detail),
         answers=AnswerRules(tools_outrank_stop=True),
+        has_functions=wire != "openai",
         build_url=lambda call, credentials, _: url_of(route_of(call.model), call, credentials),
         authorize=auth_headers,
         sign=signing_of,
