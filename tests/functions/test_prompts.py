@@ -68,7 +68,7 @@ def test_a_prompt_is_created_published_and_read_back(shared: ManagementFunction)
         "prompt_version_id": created["version_id"], "prompt_version_status": "active",
         "prompt_version_description": "first", "prompt_version_label_id": None, "status": "active",
         "created_at": by_slug["created_at"], "last_updated_at": by_slug["created_at"], "variables": ["name"],
-        "object": "prompt",
+        "variables_schema": None, "object": "prompt",
     }  # fmt: skip
     assert shared.call("GET", f"/v1/prompts/{created['id']}").body == by_slug
 

@@ -140,6 +140,7 @@ def _load(services: Services, request: RunRequest) -> Resolution:
 
 def _body(services: Services, request: RunRequest, resolution: Resolution) -> JsonObject:
     version = resolution.prompt
+    services.variables.check(version, request.variables)
     rendered = render_prompt(
         services.templates.prompt(version), request.variables, services.templates.partials(resolution.partials)
     )

@@ -9,6 +9,7 @@ from promptside.config import Settings
 from promptside.store.base import PromptReader, SecretStore
 from promptside.template.library import TemplateLibrary
 from promptside.transport.base import Transport
+from promptside.variable_schemas import VariableChecker
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +23,4 @@ class Services:
     clock: Callable[[], float]
     new_id: Callable[[], str]
     templates: TemplateLibrary = field(default_factory=TemplateLibrary)
+    variables: VariableChecker = field(default_factory=VariableChecker)

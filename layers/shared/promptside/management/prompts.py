@@ -20,10 +20,11 @@ from promptside.store.names import is_slug
 from promptside.store.records import Pointer
 from promptside.store.versioned import Version, VersionedStore, version_id
 from promptside.store.walk import prompt_version_not_found, selected
+from promptside.variable_schemas import check_schema
 
 VERSION_FIELDS = (
     "string", "parameters", "model", "virtual_key", "functions", "tools", "tool_choice", "is_raw_template",
-    "template_metadata",
+    "template_metadata", "variables_schema",
 )  # fmt: skip
 """A body with any of these makes a new version."""
 
@@ -181,6 +182,7 @@ def _draft(services: ManagementServices, base: PromptVersion, body: JsonObject) 
         template_metadata=(
             fields.json_object(body, "template_metadata") if "template_metadata" in body else base.template_metadata
         ),
+        variables_schema=_variables_schema(body) if "variables_schema" in body else base.variables_schema,
         description=fields.text(body, "version_description", longest=fields.LONGEST_DESCRIPTION),
     )
     kind = kind_of(version.string, version.template_metadata)
@@ -194,6 +196,14 @@ def _virtual_key(body: JsonObject) -> str | None:
             "'virtual_key' must be the slug of a virtual key or a provider's name", param="virtual_key"
         )
     return value or None
+
+
+def _variables_schema(body: JsonObject) -> JsonObject | None:
+    schema = fields.json_object(body, "variables_schema")
+    if not schema:
+        return None
+    check_schema(schema)
+    return schema
 
 
 def _tool_choice(body: JsonObject) -> str | JsonObject | None:

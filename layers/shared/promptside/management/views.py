@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from promptside.errors import JsonObject, TemplateError
+from promptside.errors import JsonObject
 from promptside.management.services import ManagementServices
+from promptside.management.variables import variables_of
 from promptside.schema.prompt import PartialVersion, PromptVersion
 from promptside.store.lists import BUILT_IN_LABELS, Collection, Label
 from promptside.store.records import Pointer
 from promptside.store.virtual_keys import VirtualKeyRecord
-from promptside.template.prompt import compile_prompt
 
 _BUILT_IN = {label.name: label.id for label in BUILT_IN_LABELS}
 
@@ -40,7 +40,8 @@ def prompt_view(services: ManagementServices, pointer: Pointer, version: PromptV
         "status": pointer.status,
         "created_at": pointer.created_at,
         "last_updated_at": pointer.updated_at,
-        "variables": _variables(version),
+        "variables_schema": version.variables_schema,
+        "variables": variables_of(services, version),
         "object": "prompt",
     }
 
@@ -192,11 +193,3 @@ def version_status(pointer: Pointer, version: int) -> str:
 
 def _template_type(version: PromptVersion) -> str:
     return "chat" if version.kind == "chat" else "completion"
-
-
-def _variables(version: PromptVersion) -> list[str]:
-    try:
-        return list(compile_prompt(version.string, kind=version.kind, raw=version.raw).variables)
-    except TemplateError:
-        # Stored by a release with other rules; whoever reads it may want to mend it.
-        return []

@@ -30,7 +30,8 @@ class PromptVersion:
     """One immutable version of a prompt.
 
     `string` is the template: JSON text of a message list for chat, plain text otherwise. `partials` are the references
-    of stored partials that the template names, as written. Times are RFC 3339 in UTC.
+    of stored partials that the template names, as written. `variables_schema` is a JSON Schema for the variables of a
+    call. Times are RFC 3339 in UTC.
     """
 
     slug: str
@@ -49,6 +50,7 @@ class PromptVersion:
     template_metadata: JsonObject = field(default_factory=dict)
     description: str | None = None
     partials: tuple[str, ...] = ()
+    variables_schema: JsonObject | None = None
     created_at: str = ""
 
 

@@ -87,6 +87,7 @@ def prompt_record(version: PromptVersion) -> Record:
         "template_metadata": json.dumps(version.template_metadata),
         "description": version.description,
         "partials": list(version.partials),
+        "variables_schema": _text(version.variables_schema),
         "created_at": version.created_at,
     }
 
@@ -110,6 +111,7 @@ def prompt_of(record: Mapping[str, Any]) -> PromptVersion:
         template_metadata=json.loads(record["template_metadata"]),
         description=record.get("description"),
         partials=tuple(record["partials"]),
+        variables_schema=_value(record.get("variables_schema")),
         created_at=record["created_at"],
     )
 
