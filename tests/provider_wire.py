@@ -179,6 +179,17 @@ def is_refused(case: Case) -> bool:
     return False
 
 
+def is_whole_stream(case: Case) -> bool:
+    """Tell whether the case is a stream that ends well."""
+    lines = case.lines("expected.jsonl")
+    return (
+        (case.has("stream.sse") or case.has("stream.json"))
+        and len(lines) > 2
+        and not any("raises" in line for line in lines)
+        and not is_refused(case)
+    )
+
+
 def _built(case: Case, credentials: Mapping[str, str]) -> ProviderRequest:
     return call_with(case.adapter(), case.call(), credentials)
 

@@ -21,6 +21,7 @@ from tests.provider_wire import (
     call_with,
     frames,
     is_refused,
+    is_whole_stream,
     run_body,
     serve,
     stream_reply,
@@ -44,17 +45,6 @@ STREAMS = [
 ]
 REQUESTS = [case for case in cases_with("request.json") if not is_refused(case) and not needs_download(case)]
 REFUSED = [case for case in cases_with("refused.json") if not needs_download(case)]
-
-
-def is_whole_stream(case: Case) -> bool:
-    """Tell whether the case is a stream of text that ends well."""
-    lines = case.lines("expected.jsonl")
-    return (
-        (case.has("stream.sse") or case.has("stream.json"))
-        and len(lines) > 2
-        and not any("raises" in line for line in lines)
-        and not is_refused(case)
-    )
 
 
 def until_first_chunk(case: Case) -> list[bytes]:
