@@ -1,4 +1,4 @@
-"""Sends a prepared run to its provider, and again if a stored secret turns out to have been replaced."""
+"""Sends a prepared run to its provider, and again with a replaced secret or without a parameter that was refused."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ PROVIDER_AUTH = "provider_auth"
 """The code of an error that says: the provider refused its key. Some say so with a 403."""
 
 
+# The call, and what is refused one after the other; a refusal costs a moment and nothing else.
+_MOST_ATTEMPTS = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A run that only has to be sent."""
@@ -41,15 +45,16 @@ class Prepared:
 def exchange(
     services: Services, request: RunRequest, prepared: Prepared, limits: Limits
 ) -> tuple[Prepared, Completion]:
-    """Send, once more with fresh credentials if the provider refused the stored ones, and parse."""
-    response = services.transport.send(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
-    error = _refusal(prepared, response)
-    if error is not None and (again := _with_fresh_credentials(services, prepared, error)) is not None:
-        prepared = again
+    """Send, again if what the provider refused can be mended, and parse."""
+    prepared = _with_known_repairs(services, prepared)
+    attempts = 0
+    while True:
+        attempts += 1
         response = services.transport.send(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
         error = _refusal(prepared, response)
-    if error is not None:
-        raise error
+        if error is None:
+            break
+        prepared = _mended(services, prepared, error, attempts)
     provider = prepared.provider
     return prepared, provider.parse_response(decode_answer(response.body, provider.name), prepared.call)
 
@@ -57,16 +62,16 @@ def exchange(
 def open_stream(
     services: Services, request: RunRequest, prepared: Prepared, limits: Limits
 ) -> tuple[Prepared, ProviderStream]:
-    """Open the stream, once more with fresh credentials if the provider refused the stored ones."""
-    upstream = services.transport.open(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
-    error = _stream_refusal(prepared, upstream)
-    if error is not None and (again := _with_fresh_credentials(services, prepared, error)) is not None:
-        prepared = again
+    """Open the stream, again if what the provider refused can be mended."""
+    prepared = _with_known_repairs(services, prepared)
+    attempts = 0
+    while True:
+        attempts += 1
         upstream = services.transport.open(_outgoing(request, prepared), limits, guarded=prepared.target.guarded)
         error = _stream_refusal(prepared, upstream)
-    if error is not None:
-        raise error
-    return prepared, upstream
+        if error is None:
+            return prepared, upstream
+        prepared = _mended(services, prepared, error, attempts)
 
 
 def _stream_refusal(prepared: Prepared, upstream: ProviderStream) -> PromptsideError | None:
@@ -84,6 +89,25 @@ def _refusal(prepared: Prepared, response: ProviderResponse) -> PromptsideError 
     if response.status < 400:
         return None
     return prepared.provider.parse_error(response.status, response.headers, response.body)
+
+
+def _with_known_repairs(services: Services, prepared: Prepared) -> Prepared:
+    built = services.repairs.known(prepared.call, prepared.request)
+    return prepared if built is prepared.request else replace(prepared, request=built)
+
+
+def _mended(services: Services, prepared: Prepared, error: PromptsideError, attempts: int) -> Prepared:
+    """Return the run to send instead of the refused one. Raises the error when there is none."""
+    if attempts == _MOST_ATTEMPTS:
+        raise error
+    # A secret is read anew at most once for a call.
+    again = _with_fresh_credentials(services, prepared, error) if attempts == 1 else None
+    if again is not None:
+        return again
+    built = services.repairs.learn(prepared.call, prepared.request, error)
+    if built is None:
+        raise error
+    return replace(prepared, request=built)
 
 
 def _with_fresh_credentials(services: Services, prepared: Prepared, error: PromptsideError) -> Prepared | None:

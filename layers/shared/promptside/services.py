@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from promptside.config import Settings
+from promptside.repairs import Repairs
 from promptside.store.base import PromptReader, SecretStore
 from promptside.template.library import TemplateLibrary
 from promptside.transport.base import Transport
@@ -23,4 +24,5 @@ class Services:
     clock: Callable[[], float]
     new_id: Callable[[], str]
     templates: TemplateLibrary = field(default_factory=TemplateLibrary)
+    repairs: Repairs = field(default_factory=Repairs)
     variables: VariableChecker = field(default_factory=VariableChecker)
