@@ -107,12 +107,13 @@ class Product:
         *,
         path: str = "/v1/prompts/hi/completions",
         headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
         deadline: float | None = None,
     ) -> HttpResponse:
         """Send a POST with a valid key; `body` may be bytes."""
         raw = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
         named = {"x-portkey-api-key": KEY, "x-portkey-trace-id": "t-1", **(headers or {})}
-        return handle(self.services, HttpRequest("POST", path, named, {}, raw), deadline=deadline)
+        return handle(self.services, HttpRequest("POST", path, named, query or {}, raw), deadline=deadline)
 
 
 _opened: list[HttpTransport] = []

@@ -94,8 +94,8 @@ def stream(services: Services, request: RunRequest, *, deadline: float | None = 
 
 def render(services: Services, request: RunRequest) -> JsonObject:
     """Return the provider-neutral body that a completion would start from: `{"model", "messages", ...}`."""
-    resolution = _load(services, request)
-    return _body(services, request, resolution)
+    resolution = load_prompt(services, request)
+    return neutral_body(services, request, resolution)
 
 
 def prepare(services: Services, request: RunRequest) -> Prepared:
@@ -110,18 +110,10 @@ def prepare(services: Services, request: RunRequest) -> Prepared:
 
 
 def _prepare(services: Services, request: RunRequest) -> Prepared:
-    resolution = _load(services, request)
-    body = _body(services, request, resolution)
-    target = choose_target(
-        request,
-        model=body.pop("model"),
-        stored_slug=resolution.prompt.virtual_key,
-        virtual_keys=resolution.virtual_keys,
-        secrets=services.secrets,
-        settings=services.settings,
-        now=services.clock(),
-    )
-    call = _call(services, request, resolution.prompt, target=target, body=body)
+    resolution = load_prompt(services, request)
+    body = neutral_body(services, request, resolution)
+    target = choose_provider(services, request, resolution, model=body.pop("model"))
+    call = provider_call(services, request, resolution.prompt, target=target, body=body)
     if not target.provider.capabilities.fetches_images:
         call = inline_images(call, allow_private_hosts=services.settings.allow_private_hosts)
     built = target.provider.build_request(call, target.credentials)
@@ -129,7 +121,8 @@ def _prepare(services: Services, request: RunRequest) -> Prepared:
     return Prepared(resolution.prompt, target, call, built, stale=resolution.stale)
 
 
-def _load(services: Services, request: RunRequest) -> Resolution:
+def load_prompt(services: Services, request: RunRequest) -> Resolution:
+    """Read the prompt and check that the caller may run it."""
     resolution = services.prompts.resolve(
         request.reference, key_digest=request.key_digest, virtual_keys=requested_slugs(request)
     )
@@ -138,7 +131,8 @@ def _load(services: Services, request: RunRequest) -> Resolution:
     return resolution
 
 
-def _body(services: Services, request: RunRequest, resolution: Resolution) -> JsonObject:
+def neutral_body(services: Services, request: RunRequest, resolution: Resolution) -> JsonObject:
+    """Render the prompt and merge what is stored with what the caller sends."""
     version = resolution.prompt
     services.variables.check(version, request.variables)
     rendered = render_prompt(
@@ -147,9 +141,23 @@ def _body(services: Services, request: RunRequest, resolution: Resolution) -> Js
     return merge_parameters(version, rendered, request.overrides)
 
 
-def _call(
+def choose_provider(services: Services, request: RunRequest, resolution: Resolution, *, model: str) -> Target:
+    """Choose the target by the request, the model's name and the prompt, and find its credentials."""
+    return choose_target(
+        request,
+        model=model,
+        stored_slug=resolution.prompt.virtual_key,
+        virtual_keys=resolution.virtual_keys,
+        secrets=services.secrets,
+        settings=services.settings,
+        now=services.clock(),
+    )
+
+
+def provider_call(
     services: Services, request: RunRequest, version: PromptVersion, *, target: Target, body: JsonObject
 ) -> ProviderCall:
+    """Turn a neutral body without its model into the call of an adapter."""
     options = body.pop("stream_options", None)
     options = dict(options) if isinstance(options, dict) else {}
     include_usage = options.pop("include_usage", False) is True

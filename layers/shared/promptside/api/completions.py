@@ -35,8 +35,14 @@ def answer_completion(services: Services, request: RunRequest, deadline: float |
     return HttpResponse(200, headers, body)
 
 
-def answer_render(services: Services, request: RunRequest) -> HttpResponse:
-    """Return what would be run, as Portkey's render does; no provider is called."""
+def answer_render(services: Services, request: RunRequest, *, with_plan: bool = False) -> HttpResponse:
+    """Return what would be run, as Portkey's render does, and with a plan what would come of it; nobody is called."""
+    if with_plan:
+        # Rendering alone needs no prices.
+        from promptside.plan import plan
+
+        data, planned = plan(services, request)
+        return json_response({"success": True, "data": data, "plan": planned}, request.trace_id)
     return json_response({"success": True, "data": render(services, request)}, request.trace_id)
 
 

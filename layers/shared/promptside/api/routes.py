@@ -15,6 +15,7 @@ from promptside.schema.prompt import Reference
 from promptside.services import Services
 
 _ACTIONS = ("completions", "render")
+_YES = frozenset({"true", "1"})
 _READS = frozenset({"GET", "HEAD"})
 
 
@@ -79,7 +80,7 @@ def _dispatch(
     reference: Reference = parse_reference(segments[1])
     run_request = parse_run(request, reference, trace_id=trace_id, trusted=trusted)
     if segments[2] == "render":
-        return answer_render(services, run_request)
+        return answer_render(services, run_request, with_plan=request.query.get("plan") in _YES)
     return answer_completion(services, run_request, deadline)
 
 
