@@ -83,6 +83,7 @@ class Deployment:
             "PROMPTSIDE_TABLE": self.table,
             "PROMPTSIDE_SECRETS_PREFIX": self.prefix,
             "PROMPTSIDE_ALLOWED_CUSTOM_HOSTS": "",
+            "PROMPTSIDE_IAM_CALLERS": "false",
             "PROMPTSIDE_LOG_LEVEL": "DEBUG",
         }
         own = {name: values.get(name, value) for name, value in self._variables(function).items()}
