@@ -145,7 +145,8 @@ def test_allowed_hosts_pass(url: str) -> None:
         "https://evil.example/v1", "https://llm.example.com.evil.example", "https://corp.example", "https://xcorp.example",
         "http://llm.example.com", "ftp://llm.example.com", "llm.example.com", "https://user@llm.example.com",
         "https://llm.example.com/#x", "https://llm.example.com/?x", "https://[::1", "https://llm.example.com:99999",
-        "https://evil.example\\@llm.example.com", "",
+        "https://evil.example\\@llm.example.com", "https://evil.example\\.corp.example", "https://llm.example.com/#",
+        "https://llm.example.com?", "https://@llm.example.com", "https://", "",
     ],
 )  # fmt: skip
 def test_other_hosts_are_refused(url: str) -> None:
@@ -235,3 +236,10 @@ def test_every_other_provider_without_a_secret_says_where_to_store_it(name: str)
         f"No credentials for {name}: store them in the SecureString '/promptside/s/providers/{name}'"
     )
     assert caught.value.code == "provider_credentials_missing"
+
+
+def test_a_setting_from_the_request_that_is_malformed_is_the_callers_fault() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        choose(stored_slug="bedrock", provider_headers={"x-portkey-aws-region": "evil.com/#"})
+
+    assert (caught.value.param, caught.value.code) == ("x-portkey-aws-region", "invalid_provider_configuration")

@@ -6,6 +6,7 @@ decides the host is taken from the caller only together with credentials of the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from promptside.config import Settings
 from promptside.errors import ConfigurationError, Forbidden, InvalidRequest, JsonObject, ProviderError
 from promptside.providers.base import Credentials, Provider, ProviderRequest, SigV4
-from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials, public_settings
+from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials, check_sent, public_settings
 from promptside.providers.registry import ALIASES, MODULES, get_provider
 from promptside.schema.prompt import VirtualKey
 from promptside.schema.request import RunRequest
@@ -25,6 +26,7 @@ DEMO = "demo"
 CREDENTIALS_MISSING = "provider_credentials_missing"
 _SHORTEST_SECRET = 6
 _REGION = "aws_region"
+_HOST = re.compile(r"[a-z0-9._:-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ def _stored_target(
             param="virtual_key",
             code=CREDENTIALS_MISSING,
         )
+    check_sent(provider, sent)
     values = with_region(provider, {**choice.settings, **(stored or {}), **sent}, settings)
     credentials = check_credentials(provider, values, from_caller=False)
     guarded = CUSTOM_HOST.name in choice.settings
@@ -254,8 +257,10 @@ def check_custom_host(url: str, settings: Settings) -> None:
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError as exc:
         raise _refused("is not a URL") from exc
-    if parts.scheme not in {"http", "https"} or not host or parts.username is not None or parts.fragment or parts.query:
+    if parts.scheme not in {"http", "https"} or parts.username is not None or "#" in url or "?" in url:
         raise _refused("must be an http(s) URL without user, query or fragment")
+    if not _HOST.fullmatch(host):
+        raise _refused("must have a plain host name")
     if parts.scheme == "http" and not settings.allow_private_hosts:
         raise _refused("must use https")
     names = {host, f"{host}:{port}"} if port is not None else {host}

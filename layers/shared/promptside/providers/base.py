@@ -159,7 +159,8 @@ class Field:
     that the provider's own SDK reads, the first that is set. `pattern` must match the whole value: everything that
     becomes part of a host name or path has one. `aliases` are other spellings that virtual keys use. `host` marks a
     field that decides which host is called: a caller may set it only together with credentials of their own, so that a
-    stored secret never goes to a host that a caller chose.
+    stored secret never goes to a host that a caller chose. `multiline` says that it is a document, which never becomes
+    a header as it is and may hold line breaks.
     """
 
     name: str
@@ -171,6 +172,7 @@ class Field:
     pattern: str | None = None
     aliases: tuple[str, ...] = ()
     host: bool = False
+    multiline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ CUSTOM_HOST = Field(
     "custom_host",
     "Another base URL for this provider; only hosts that the stack allows are used",
     header="x-portkey-custom-host",
+    pattern=r"https?://[^\s?#]+(\?[^\s#]*)?",
     aliases=("customHost", "base_url"),
     host=True,
 )
@@ -38,17 +39,20 @@ def check_credentials(provider: Provider, values: Mapping[str, str], *, from_cal
     known: dict[str, str] = {}
     for field in all_fields(provider):
         value = values.get(field.name, "").strip()
-        if not value:
-            if field.required:
-                raise _refusal(provider, field, "is missing", from_caller=from_caller)
-            continue
-        multiline = field.secret and value.startswith("{")
-        if not multiline and any(ord(character) < 32 or ord(character) == 127 for character in value):
-            raise _refusal(provider, field, "holds control characters", from_caller=from_caller)
-        if field.pattern is not None and re.fullmatch(field.pattern, value) is None:
-            raise _refusal(provider, field, "is malformed", from_caller=from_caller)
-        known[field.name] = value
+        if value:
+            _check(provider, field, value, from_caller=from_caller)
+            known[field.name] = value
+        elif field.required:
+            raise _refusal(provider, field, "is missing", from_caller=from_caller)
     return Credentials(known)
+
+
+def check_sent(provider: Provider, values: Mapping[str, str]) -> None:
+    """Check the fields that a caller adds to stored ones. Raises InvalidRequest that names the header."""
+    for field in all_fields(provider):
+        value = values.get(field.name, "").strip()
+        if value:
+            _check(provider, field, value, from_caller=True)
 
 
 def public_settings(provider: Provider, credentials: Mapping[str, str]) -> dict[str, str]:
@@ -58,6 +62,13 @@ def public_settings(provider: Provider, credentials: Mapping[str, str]) -> dict[
         for field in all_fields(provider)
         if not field.secret and field.name in credentials
     }
+
+
+def _check(provider: Provider, field: Field, value: str, *, from_caller: bool) -> None:
+    if not field.multiline and any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise _refusal(provider, field, "holds control characters", from_caller=from_caller)
+    if field.pattern is not None and re.fullmatch(field.pattern, value) is None:
+        raise _refusal(provider, field, "is malformed", from_caller=from_caller)
 
 
 def _refusal(provider: Provider, field: Field, problem: str, *, from_caller: bool) -> PromptsideError:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from promptside.providers.base import Capabilities, Field
 from promptside.providers.openai_compatible import OpenAICompatible
+from promptside.providers.openai_fields import base_url
 from promptside.providers.openai_model_rules import choose_wire, rewrite_for_model, rewrite_responses_for_model
 from promptside.providers.openai_responses import ResponsesRules
 from promptside.providers.openai_rules import MessageRules
@@ -18,14 +19,7 @@ _VISIBLE = r"[\x21-\x7e]+"
 
 FIELDS = (
     Field("api_key", "An OpenAI API key", secret=True, required=True, environment=("OPENAI_API_KEY",)),
-    Field(
-        "custom_host",
-        "Another base URL, with its /v1; only hosts that the stack allows are used",
-        environment=("OPENAI_BASE_URL",),
-        header="x-portkey-custom-host",
-        aliases=("customHost", "base_url"),
-        host=True,
-    ),
+    base_url("Another base URL, with its /v1; only hosts that the stack allows are used", "OPENAI_BASE_URL"),
     Field(
         "organization",
         "The organization that is billed",

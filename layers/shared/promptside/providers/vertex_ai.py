@@ -60,6 +60,7 @@ class VertexAI:
             secret=True,
             environment=("GOOGLE_APPLICATION_CREDENTIALS_JSON",),
             aliases=("vertexServiceAccountJson", "service_account_json"),
+            multiline=True,
         ),
         Field(
             "vertex_access_token",
