@@ -69,6 +69,10 @@ def _read(answer: HttpAnswer, limits: Limits) -> tuple[str, bytes]:
     claimed = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if claimed not in _TYPES and claimed not in _VAGUE:
         raise InvalidRequest("its content type is not that of a PNG, JPEG, GIF or WebP image or a PDF")
+    announced = answer.headers.get("content-length", "")[:20]
+    if announced.isascii() and announced.isdigit() and int(announced) > limits.body_bytes:
+        # Said at once, not after downloading that much.
+        raise InvalidRequest(f"The answer of {answer.host} is larger than {limits.body_bytes} bytes")
     body = answer.read(limits)
     found = _type_of(body)
     if found is None:
