@@ -39,7 +39,7 @@ def test_what_is_refused_and_what_is_dropped_are_all_named() -> None:
 
 def test_a_text_prompt_for_a_chat_provider_is_noticed() -> None:
     assert warnings("anthropic", "claude-haiku-5-5", {}, kind="text") == [
-        "anthropic has no text-completion endpoint: use a chat prompt"
+        "anthropic has no text completions endpoint: store this prompt as a chat prompt"
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from promptside.errors import InvalidRequest, JsonObject
 from promptside.providers.base import ProviderCall
-from promptside.providers.parameters import drop, unsupported
+from promptside.providers.parameters import drop, no_text_endpoint, unsupported
 
 
 class Draft:
@@ -104,6 +104,4 @@ def encode_body(body: JsonObject) -> bytes:
 def refuse_text(call: ProviderCall, provider: str) -> None:
     """Raise InvalidRequest for a text prompt: there is no endpoint for it, and an emulation would be another prompt."""
     if call.kind == "text":
-        raise InvalidRequest(
-            f"{provider} has no text-completion endpoint: use a chat prompt", param="prompt", code="unsupported_prompt"
-        )
+        raise no_text_endpoint(provider)

@@ -45,7 +45,7 @@ from promptside.providers.openai_rules import (
     always_chat,
 )
 from promptside.providers.openai_stream import OpenAIStreamMapper
-from promptside.providers.parameters import ParameterTable
+from promptside.providers.parameters import ParameterTable, no_text_endpoint
 from promptside.schema.chat import Completion
 
 Authorize = Callable[[Mapping[str, str]], Mapping[str, str]]
@@ -195,12 +195,3 @@ class OpenAICompatible:
         if self.ask_usage == "always" or call.include_usage:
             options["include_usage"] = True
         return {"stream_options": options} if options else {}
-
-
-def no_text_endpoint(provider: str) -> InvalidRequest:
-    """Return the 400 for a text prompt that the provider has no endpoint for."""
-    return InvalidRequest(
-        f"{provider} has no text completions endpoint: store this prompt as a chat prompt",
-        param="prompt",
-        code="unsupported_prompt_type",
-    )

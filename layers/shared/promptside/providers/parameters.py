@@ -72,3 +72,12 @@ def drop(name: str, dropped: list[str], *, strict: bool, provider: str) -> None:
 def unsupported(name: str, provider: str, advice: str) -> InvalidRequest:
     """Return the 400 for a parameter that the provider cannot honour."""
     return InvalidRequest(f"{provider} does not support '{name}': {advice}", param=name, code="unsupported_parameter")
+
+
+def no_text_endpoint(provider: str) -> InvalidRequest:
+    """Return the 400 for a text prompt that the provider has no endpoint for."""
+    return InvalidRequest(
+        f"{provider} has no text completions endpoint: store this prompt as a chat prompt",
+        param="prompt",
+        code="unsupported_prompt_type",
+    )
