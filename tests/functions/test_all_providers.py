@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from promptside.api.http import HttpResponse
 from promptside.errors import PromptsideError
+from promptside.providers.base import Field
+from promptside.providers.fields import all_fields
 from promptside.providers.registry import MODULES, get_provider
 from tests.event_decoding import decode_aws, decode_sse
-from tests.product import KEY, events_of, json_of, whole
+from tests.product import KEY, MemorySecrets, events_of, json_of, whole
 from tests.provider_cases import Case, all_cases, cases_with
 from tests.provider_wire import (
     AWS_KEYS,
@@ -28,7 +31,7 @@ from tests.provider_wire import (
     target_of,
     wire,
 )
-from tests.upstream import Fault
+from tests.upstream import Fault, Request, json_reply
 
 
 def needs_download(case: Case) -> bool:
@@ -136,6 +139,43 @@ def signed_headers(expected: dict[str, Any], seen: Any) -> dict[str, Any]:
     return {name: authorization for name in expected["headers"] if name == "authorization"}
 
 
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_a_caller_may_bring_everything_in_headers(name: str) -> None:
+    headers = {field.name: header_of(field) for field in all_fields(get_provider(name))}
+    own = [case for case in REQUESTS if case.provider == name]
+    fitting = [case for case in own if all(headers[field] for field in case.json("call.json")["credentials"])]
+    case = min(fitting, key=lambda case: (case.name != "chat", str(case)))
+    with serve(case, json_reply({"error": {"message": "enough seen"}}, status=400)) as running:
+        running.post(stream=False)
+        stored = running.sent()
+        running.upstream.requests.clear()
+        services = running.product.services
+        settings = replace(services.settings, allowed_custom_hosts=("127.0.0.1",))
+        running.product.services = replace(services, secrets=MemorySecrets([{}]), settings=settings)
+        credentials = {headers[field]: value for field, value in running.credentials.items()}
+        key = {"authorization": f"Bearer {running.credentials.get('api_key', '')}"}
+
+        response = running.product.post(
+            {**run_body(case), "stream": False}, headers={**credentials, **key, "x-portkey-provider": name}
+        )
+
+        seen = running.sent()
+        assert (response.status, json_of(response)["provider"]) == (400, name)
+        assert (seen.path, seen.body, key_headers(seen)) == (stored.path, stored.body, key_headers(stored))
+        assert not any(name.startswith("x-portkey-") for name in seen.headers)
+
+
+def header_of(field: Field) -> str:
+    """Return the header that a caller may send a field in, empty when there is none."""
+    return field.header or ("authorization" if field.name == "api_key" else "")
+
+
+def key_headers(seen: Request) -> dict[str, str]:
+    """Return what carries the credentials; a signature also covers the moment it was made in."""
+    names = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
+    return {name: seen.headers[name].partition("Signature=")[0] for name in names if name in seen.headers}
+
+
 @pytest.mark.parametrize("case", ANSWERS, ids=str)
 def test_a_whole_answer_reaches_the_caller_in_openais_shape(case: Case) -> None:
     expected = case.json("expected.json")
@@ -229,8 +269,8 @@ def test_a_text_prompt_for_a_provider_without_that_endpoint_is_refused(name: str
         response = running.product.post({"model": run_body(case)["model"], "stream": stream})
 
         error = json_of(response)["error"]
-        assert (response.status, error["type"], error["param"]) == (400, "invalid_request_error", "prompt")
-        assert name in error["message"]
+        assert (response.status, error["param"], error["code"]) == (400, "prompt", "unsupported_prompt_type")
+        assert error["message"] == f"{name} has no text completions endpoint: store this prompt as a chat prompt"
         assert running.upstream.requests == []
 
 
