@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from promptside.api.management import ROUTES
 from tests.infra.stack import ROOT, functions, resources, template
 
 RUN_ACTIONS = {
@@ -147,11 +149,62 @@ def test_completions_stream_on_the_rest_api_for_fifteen_minutes() -> None:
     assert {event["Properties"]["Path"] for event in events} == {
         "/v1/prompts/{id}/completions",
         "/prompts/{id}/completions",
+        "/v1/chat/completions",
+        "/chat/completions",
+        "/v1/responses",
+        "/responses",
         "/{proxy+}",
     }
     assert {event["Type"] for event in events} == {"Api"}
     assert {event["Properties"]["ResponseTransferMode"] for event in events} == {"RESPONSE_STREAM"}
     assert {event["Properties"]["TimeoutInMillis"] for event in events} == {900_000}
+
+
+def routed_to(kind: str, method: str, path: str) -> str:
+    """Return the function behind a path: of the resources that fit, the one with the most exact segments."""
+    found: list[tuple[list[int], int, str]] = []
+    for name, function in functions().items():
+        for event in function["Events"].values():
+            asked = event["Properties"]
+            if event["Type"] == kind and asked["Method"] in (method, "ANY"):
+                exactness = fit(asked["Path"], path)
+                if exactness is not None:
+                    found.append((exactness, asked["Method"] != "ANY", name))
+    return max(found)[2]
+
+
+def fit(resource: str, path: str) -> list[int] | None:
+    """Return 2 for each exact segment, 1 for a parameter, 0 for the greedy rest; None when the path does not fit."""
+    wanted, given = resource.split("/")[1:], path.split("/")[1:]
+    if wanted[-1] == "{proxy+}":
+        wanted = wanted[:-1] + ["{rest}"] * (len(given) - len(wanted) + 1)
+        if len(given) < len(resource.split("/")) - 1:
+            return None
+    if len(wanted) != len(given):
+        return None
+    exactness = [
+        2 if a == b else 0 if a == "{rest}" else 1 if a.startswith("{") else -1
+        for a, b in zip(wanted, given, strict=True)
+    ]
+    return None if -1 in exactness else exactness
+
+
+@pytest.mark.parametrize("kind", ["Api", "HttpApi"])
+@pytest.mark.parametrize("prefix", ["/v1", ""])
+def test_every_management_route_reaches_the_function_that_has_it(kind: str, prefix: str) -> None:
+    found = {
+        f"{route.method} {route.path}": routed_to(kind, route.method, prefix + re.sub(r"{\w+}", "x", route.path))
+        for route in ROUTES
+    }
+
+    assert found == dict.fromkeys(found, "PromptsFunction")
+
+
+@pytest.mark.parametrize("prefix", ["/v1", ""])
+@pytest.mark.parametrize("path", ["/prompts/x/completions", "/chat/completions", "/responses"])
+def test_every_run_reaches_a_function_that_runs(prefix: str, path: str) -> None:
+    assert routed_to("Api", "POST", prefix + path) == "StreamingFunction"
+    assert routed_to("HttpApi", "POST", prefix + path) == "CompletionFunction"
 
 
 def test_no_route_is_given_to_two_functions() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptside.errors import ConfigurationError, Forbidden, JsonObject
+from promptside.errors import ConfigurationError, Forbidden, InvalidRequest, JsonObject
 from promptside.exchange import Prepared, blaming, exchange, open_stream
 from promptside.images import inline_images
 from promptside.log import log_event
@@ -138,7 +138,12 @@ def neutral_body(services: Services, request: RunRequest, resolution: Resolution
     rendered = render_prompt(
         services.templates.prompt(version), request.variables, services.templates.partials(resolution.partials)
     )
-    return merge_parameters(version, rendered, request.overrides)
+    body = merge_parameters(version, rendered, request.overrides)
+    if request.appended:
+        if version.kind != "chat":
+            raise InvalidRequest("A text prompt takes no further messages: use a chat prompt", param="input")
+        body["messages"] = [*body["messages"], *request.appended]
+    return body
 
 
 def choose_provider(services: Services, request: RunRequest, resolution: Resolution, *, model: str) -> Target:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 ROOTS = frozenset(
-    {"prompts", "labels", "collections", "virtual-keys", "configs", "api-keys", "runs", "healthz", "files", "batches"}
+    {
+        "chat",
+        "responses",
+        "prompts",
+        "labels",
+        "collections",
+        "virtual-keys",
+        "configs",
+        "api-keys",
+        "runs",
+        "healthz",
+        "files",
+        "batches",
+    }
 )
 """The first segment of every route of ours, after the optional stage and version."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from promptside.api.completions import answer_completion, answer_render
+from promptside.api.bodies import parse_object
+from promptside.api.completions import answer_completion, answer_render, answer_response
 from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.paths import path_segments
 from promptside.api.responses import error_response, json_response, trace_id_of
-from promptside.api.runs import parse_reference, parse_run
+from promptside.api.runs import key_digest, parse_reference, parse_run
 from promptside.errors import InternalError, JsonObject, MethodNotAllowed, NotFound, PromptsideError
 from promptside.log import log_event, log_failure
 from promptside.schema.prompt import Reference
@@ -16,13 +18,15 @@ from promptside.services import Services
 
 _ACTIONS = ("completions", "render")
 _YES = frozenset({"true", "1"})
+_OPENAI = frozenset({("chat", "completions"), ("responses",)})
+"""OpenAI's own endpoints, for code that names a stored prompt in its body."""
 _READS = frozenset({"GET", "HEAD"})
 
 
 def owns(method: str, path: str) -> bool:
     """Tell whether `handle` answers this route; everything else belongs to prompt management."""
     segments = path_segments(path)
-    return (segments == ("healthz",) and method in _READS) or _is_run(segments)
+    return (segments == ("healthz",) and method in _READS) or _is_run(segments) or segments in _OPENAI
 
 
 def handle(
@@ -73,6 +77,8 @@ def _dispatch(
     segments = path_segments(request.path)
     if segments == ("healthz",) and request.method in _READS:
         return json_response({"status": "ok"}, trace_id)
+    if segments in _OPENAI:
+        return _answer_openai(services, request, trace_id, deadline=deadline, trusted=trusted)
     if not _is_run(segments):
         raise NotFound(f"No such route: {request.method} {request.path[:200]}", code="route_not_found")
     if request.method != "POST":
@@ -82,6 +88,28 @@ def _dispatch(
     if segments[2] == "render":
         return answer_render(services, run_request, with_plan=request.query.get("plan") in _YES)
     return answer_completion(services, run_request, deadline)
+
+
+def _answer_openai(
+    services: Services, request: HttpRequest, trace_id: str, *, deadline: float | None, trusted: bool
+) -> HttpResponse:
+    """Run the prompt that `prompt: {"id", "version", "variables"}` in the body names."""
+    # Most calls are not of this kind.
+    from promptside.api.openai_input import parse_chat_body, parse_responses_body
+
+    if request.method != "POST":
+        raise MethodNotAllowed("Use POST with a stored prompt in 'prompt'")
+    wants_response = path_segments(request.path) == ("responses",)
+    if not trusted:
+        # Who has no key learns that first, whatever the body is.
+        key_digest(request.headers)
+    body = parse_object(request.body)
+    asked = parse_responses_body(body) if wants_response else parse_chat_body(body)
+    run = parse_run(request, asked.reference, trace_id=trace_id, trusted=trusted, body=asked.body)
+    run = replace(run, appended=asked.appended)
+    if wants_response:
+        return answer_response(services, run, deadline)
+    return answer_completion(services, run, deadline)
 
 
 def _is_run(segments: tuple[str, ...]) -> bool:

@@ -12,14 +12,16 @@ from promptside.schema.prompt import JsonObject, Reference
 class RunRequest:
     """What to run and how.
 
-    `key_digest` is the SHA-256 of the caller's API key; None means that IAM has already let the caller in.
-    `provider_headers` are the request's own provider configuration (`x-portkey-*`, lower case), `provider_key` its
-    `Authorization` without `Bearer`. `timeout_seconds` is the caller's limit.
+    `appended` are messages that follow the prompt's own. `key_digest` is the SHA-256 of the caller's API key; None
+    means that IAM has already let the caller in. `provider_headers` are the request's own provider configuration
+    (`x-portkey-*`, lower case), `provider_key` its `Authorization` without `Bearer`. `timeout_seconds` is the caller's
+    limit.
     """
 
     reference: Reference
     variables: JsonObject = field(default_factory=dict, repr=False)
     overrides: JsonObject = field(default_factory=dict, repr=False)
+    appended: tuple[JsonObject, ...] = field(default=(), repr=False)
     stream: bool = False
     key_digest: str | None = field(default=None, repr=False)
     provider: str | None = None
