@@ -1,10 +1,17 @@
 """API keys and IAM callers over the whole path: what management decides counts for the very next run."""
 
+import copy
+import importlib.util
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.functions import LocalContext
+from promptside.store.reader import DynamoPromptReader
 from tests.engines import Engine
 from tests.functions.test_completions import ANSWER
 from tests.management_function import http_api_event, management_function, rest_api_event
@@ -113,3 +120,42 @@ def test_no_header_makes_an_iam_caller(engine: Engine) -> None:
         event = http_api_event("GET", "/v1/prompts", None, forged)
 
         assert function.send(event).status == 401
+
+
+def imported(name: str, environment: dict[str, str]) -> Any:
+    """Import a function that runs prompts with the environment of a stack."""
+    path = Path(__file__).parents[2] / "functions" / name / "app.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_{environment['PROMPTSIDE_TABLE'].replace('-', '_')}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in environment.items():
+            patch.setenv(variable, value)
+        spec.loader.exec_module(module)
+    return module
+
+
+def statuses(stack: WholeStack, engine: Engine, wanted: str) -> list[int]:
+    """Return how both functions answer a signed request without a key, and a forged one."""
+    environment = {**stack.manage.environment, "PROMPTSIDE_IAM_CALLERS": wanted}
+    signed = http_api_event("POST", "/v1/prompts/p/render", b"{}", {"authorization": "AWS4-HMAC-SHA256 Credential=A"})
+    forged = copy.deepcopy(signed)
+    forged["headers"]["x-amzn-iam-user-arn"] = ARN
+    signed["requestContext"]["authorizer"] = {"iam": {"userArn": ARN}}
+    context = LocalContext("run", time.monotonic() + 20)
+    found = []
+    streaming, completion = imported("streaming", environment), imported("completion", environment)
+    for module in (streaming, completion):
+        reader = DynamoPromptReader(engine.new_reads(), table=stack.manage.table)
+        module.services = replace(module.services, prompts=reader)
+    for event in (signed, forged):
+        found += [streaming.handler(event, context).status, completion.handler(event, context)["statusCode"]]
+    return found
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("true", [200, 200]), ("false", [401, 401])])
+def test_iam_callers_run_prompts_where_the_stack_wants_them(
+    stack: WholeStack, engine: Engine, wanted: str, expected: list[int]
+) -> None:
+    assert statuses(stack, engine, wanted) == [*expected, 401, 401]

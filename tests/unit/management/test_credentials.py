@@ -1,32 +1,96 @@
-from __future__ import annotations
+"""Provider credentials in every spelling become the same fields, and secrets are told apart."""
 
-import json
+from typing import Any
 
 import pytest
 
-from promptside.management.credentials import given_fields
+from promptside.config import Settings
+from promptside.errors import InvalidRequest
+from promptside.management.credentials import checked, decides_host, given_fields, split_secrets
 from promptside.providers.registry import get_provider
 
-DEPLOYMENTS = [{"apiVersion": "2024-10-21", "deploymentName": "chat-a", "alias": "gpt-6-luna", "is_default": True}]
+SETTINGS = Settings(table="t", secrets_prefix="/p", allowed_custom_hosts=("llm.example.com",))
+ACCOUNT = {"type": "service_account"}
 
 
-@pytest.mark.parametrize("spelling", ["deploymentConfig", "deployment_config"])
-def test_azures_list_of_deployments_is_kept_whole(spelling: str) -> None:
-    body = {"key": "k", "resourceName": "ours", spelling: DEPLOYMENTS}
-
-    given = given_fields(get_provider("azure-openai"), body, frozenset())
-
-    assert given.values == {
-        "api_key": "k",
-        "resource_name": "ours",
-        "deployment_config": json.dumps(DEPLOYMENTS),
-    }
+def read(name: str, body: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    provider = get_provider(name)
+    given = given_fields(provider, body, frozenset({"name"}))
     assert given.ignored == ()
+    values = {field: value for field, value in given.values.items() if value is not None}
+    return split_secrets(provider, checked(provider, values, SETTINGS))
 
 
-def test_azures_single_deployment_is_known_in_portkeys_spelling() -> None:
-    body = {"apiVersion": "v1", "resourceName": "ours", "deploymentName": "chat-a"}
+@pytest.mark.parametrize(
+    ("provider", "spellings", "expected"),
+    [
+        (
+            "azure-openai",
+            [
+                {"key": "k", "resourceName": "r", "deploymentName": "d", "apiVersion": "2024-10-21"},
+                {"key": "k", "resource_name": "r", "deployment_name": "d", "api_version": "2024-10-21"},
+            ],
+            ({"resource_name": "r", "deployment_id": "d", "api_version": "2024-10-21"}, {"api_key": "k"}),
+        ),
+        (
+            "vertex-ai",
+            [
+                {"vertexProjectId": "p-12345", "vertexRegion": "europe-west1", "vertexServiceAccountJson": ACCOUNT},
+                {
+                    "vertex_project_id": "p-12345", "vertex_region": "europe-west1",
+                    "vertex_service_account_json": '{"type": "service_account"}',
+                },
+            ],
+            (
+                {"vertex_project_id": "p-12345", "vertex_region": "europe-west1"},
+                {"vertex_service_account_json": '{"type": "service_account"}'},
+            ),
+        ),
+        (
+            "bedrock",
+            [
+                {"awsAccessKeyId": "A", "awsSecretAccessKey": "s", "awsRegion": "eu-west-1"},
+                {"aws_access_key_id": "A", "aws_secret_access_key": "s", "aws_region": "eu-west-1"},
+                {"aws-access-key-id": "A", "aws-secret-access-key": "s", "aws-region": "eu-west-1"},
+            ],
+            ({"aws_access_key_id": "A", "aws_region": "eu-west-1"}, {"aws_secret_access_key": "s"}),
+        ),
+        ("openai", [{"key": "k"}, {"api_key": "k"}, {"apiKey": " k "}], ({}, {"api_key": "k"})),
+        (
+            "openai",
+            [
+                {"key": "k", "openaiOrganization": "o", "customHost": "https://llm.example.com/v1"},
+                {"key": "k", "organization": "o", "base_url": "https://llm.example.com/v1"},
+            ],
+            ({"organization": "o", "custom_host": "https://llm.example.com/v1"}, {"api_key": "k"}),
+        ),
+    ],
+)  # fmt: skip
+def test_every_spelling_is_the_same_field(
+    provider: str, spellings: list[dict[str, Any]], expected: tuple[dict[str, str], dict[str, str]]
+) -> None:
+    assert [read(provider, body) for body in spellings] == [expected] * len(spellings)
 
-    given = given_fields(get_provider("azure"), body, frozenset())
 
-    assert given.values == {"api_version": "v1", "resource_name": "ours", "deployment_id": "chat-a"}
+def test_null_and_empty_take_a_field_away_and_strangers_are_named() -> None:
+    given = given_fields(get_provider("openai"), {"key": None, "project": "", "wurst": 1, "nothing": None}, frozenset())
+
+    assert (given.values, given.ignored) == ({"api_key": None, "project": None}, ("wurst",))
+    assert "api_key" not in repr(given)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["http://llm.example.com/v1", "https://llm.example.com.evil.example", "https://u@llm.example.com", "ftp://x"],
+)
+def test_a_custom_host_must_be_allowed_when_it_is_stored(host: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read("openai", {"key": "sk-canary", "custom_host": host})
+
+    assert caught.value.param == "custom_host"
+    assert "sk-canary" not in str(caught.value)
+
+
+def test_what_decides_the_host_is_known() -> None:
+    assert decides_host(get_provider("azure-openai"), {"resource_name", "api_key"}) == ["resource_name"]
+    assert decides_host(get_provider("anthropic"), {"custom_host", "version"}) == ["custom_host"]
