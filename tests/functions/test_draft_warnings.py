@@ -58,8 +58,10 @@ def test_a_new_prompt_is_stored_with_its_warnings(
 def test_every_unknown_partial_is_named(function: ManagementFunction) -> None:
     function.create("/v1/prompts/partials", {"slug": "known", "string": "x"})
 
+    string = "{{>known}}{{>gone}}{{>known@7}}{{>lost@latest}}"
+
     answers = [
-        function.call("POST", "/v1/prompts", {"name": "n", "string": "{{>known}}{{>gone}}{{>known@7}}{{>lost@latest}}"}),
+        function.call("POST", "/v1/prompts", {"name": "n", "string": string}),
         function.call("PUT", "/v1/prompts/partials/known", {"string": "{{>gone}}"}),
     ]
 

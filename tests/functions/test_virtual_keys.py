@@ -11,6 +11,7 @@ from promptside.api.management import ROUTES
 from tests.engines import Engine
 from tests.functions.test_completions import ANSWER
 from tests.management_function import Answer
+from tests.product import MemorySecrets, Product
 from tests.upstream import Upstream, json_reply
 from tests.whole_stack import WholeStack, whole_stack
 
@@ -262,3 +263,21 @@ def test_no_route_answers_or_logs_a_secret(
     for form in (CANARY, base64.b64encode(CANARY.encode()).decode(), CANARY[:10]):
         assert form not in seen
         assert form not in written
+
+
+class Vanishing(MemorySecrets):
+    """Has no secret at the first look: it was replaced after the table had been read."""
+
+    def find(self, name: str, *, refresh: bool = False) -> dict[str, str] | None:
+        self.refreshed += 1
+        return self.versions[0] if self.refreshed > 1 else None
+
+
+def test_a_secret_that_is_replaced_between_the_two_reads_costs_one_more_read() -> None:
+    with Upstream(json_reply(ANSWER)) as upstream:
+        secrets = Vanishing([{"api_key": CANARY, "custom_host": f"{upstream.url}/v1"}])
+
+        answer = Product("", secrets=secrets).post({})
+
+        assert answer.status == 200
+        assert upstream.requests[0].headers["authorization"] == f"Bearer {CANARY}"

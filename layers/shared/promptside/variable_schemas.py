@@ -1,8 +1,8 @@
 """Checks a call's variables against the JSON Schema (draft 2020-12) of a prompt version, if it has one.
 
 Every problem is listed with its JSON path; values are never quoted. A schema comes from whoever may write prompts, so
-it is bounded before it is stored: no reference leaves it, patterns cannot backtrack without end, and following references
-has a budget. `jsonschema` is imported only when a prompt has a schema.
+it is bounded before it is stored: no reference leaves it, patterns cannot backtrack without end, and following
+references has a budget. `jsonschema` is imported only when a prompt has a schema.
 """
 
 from __future__ import annotations
