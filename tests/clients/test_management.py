@@ -57,6 +57,7 @@ def test_row_61_a_prompt_is_created_with_a_published_first_version(sdk: Sdk) -> 
         "prompt_version_status": "active",
         "prompt_version_description": "the first",
         "prompt_version_label_id": None,
+        "variables_schema": None,
         "status": "active",
         "variables": ["name"],
         "object": "prompt",
