@@ -124,7 +124,7 @@ def test_forwarded_headers_are_listed_in_both_documented_forms(names: str) -> No
     "name", ["authorization", "host", "cookie", "x-portkey-api-key", "x-api-key", "content-length"]
 )
 def test_credentials_and_connection_headers_are_never_forwarded(name: str) -> None:
-    parsed = run(**{"x_portkey_forward_headers": name, name: "secret"} | {"x_portkey_api_key": KEY})
+    parsed = run(None, **{"x_portkey_forward_headers": name, name: "secret"} | {"x_portkey_api_key": KEY})
 
     assert parsed.forwarded_headers == {}
 
