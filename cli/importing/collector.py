@@ -173,9 +173,8 @@ class Collector:
 
     def _labels(self, what: str, labels: tuple[str, ...]) -> tuple[str, ...]:
         for label in labels:
-            if label == "latest":
-                self.skip(f"{what}: label 'latest'", "it is built in here: slug@latest is always the newest version")
-            elif not is_label(label):
+            # `slug@latest` is always the newest version here, so that one is not lost.
+            if label != "latest" and not is_label(label):
                 self.skip(
                     f"{what}: label '{label}'", "labels have letters, digits, '_' and '-' only, and not all digits"
                 )
