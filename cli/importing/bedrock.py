@@ -13,8 +13,8 @@ from cli.importing.base import BadExport, Document, ImportResult, Options, Sourc
 from cli.importing.bedrock_api import CREDENTIALS, fetch
 from cli.importing.bedrock_content import read_template
 from cli.importing.collector import Collector, Draft
-from cli.importing.message_lists import message_list
 from cli.importing.reading import Reading, is_empty, is_object
+from cli.stored_form import join_messages
 from promptside.schema.prompt import JsonObject
 
 _RECORDS = ("id", "arn", "createdAt", "updatedAt", "ResponseMetadata")
@@ -118,11 +118,10 @@ def _version(collector: Collector, variant: JsonObject, answer: JsonObject, what
     target = collector.target(what, provider="bedrock", model=reading.text("modelId"))
     if not template.messages:
         collector.skip(what, "its template holds no text")
-    if target is None or not template.messages:
         return None
     _take_metadata(collector, reading, what)
     version = Version(
-        string=message_list(list(template.messages)),
+        string=join_messages(list(template.messages)),
         virtual_key=target[0],
         model=target[1],
         parameters=_parameters(collector, reading, what),
@@ -131,7 +130,7 @@ def _version(collector: Collector, variant: JsonObject, answer: JsonObject, what
         description=answer.get("description") or None,
         origin=str(answer.get("version")),
     )
-    if target[1].startswith("arn:"):
+    if target[1] is not None and target[1].startswith("arn:"):
         collector.note(what, "the model is an ARN of that account and region: calls need credentials for it")
     collector.finish(what, reading, {}, _OTHER)
     return version

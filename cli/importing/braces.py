@@ -23,12 +23,22 @@ def single_braces(text: str) -> list[str]:
     ][:MOST_SHOWN]
 
 
-def odd_tags(text: str, *, mustache: bool) -> list[str]:
-    """Return sentences about tags that would not do here what they do in the source.
+def odd_names(text: str) -> list[str]:
+    """Return sentences about tags that hold no plain name, such as JSON with its braces doubled."""
+    return [
+        f"line {line}: a tag that is no plain name is taken as a variable; if doubled braces were written for single"
+        " ones, write single ones"
+        for line in _lines(text, sigil=False)
+    ][:MOST_SHOWN]
 
-    With `mustache` the source knows sections, partials and comments itself.
-    """
-    return list(dict.fromkeys(_odd_tags(text, mustache=mustache)))[:MOST_SHOWN]
+
+def sigils(text: str) -> list[str]:
+    """Return sentences about tags that are plain text for a source without sections, partials and comments."""
+    return [
+        f"line {line}: a tag with '#', '/', '^', '>', '!', '=' or '&' is plain text in the source, but means something"
+        " in Mustache"
+        for line in _lines(text, sigil=True)
+    ][:MOST_SHOWN]
 
 
 def line_of(text: str, offset: int) -> int:
@@ -36,14 +46,11 @@ def line_of(text: str, offset: int) -> int:
     return text.count("\n", 0, offset) + 1
 
 
-def _odd_tags(text: str, *, mustache: bool) -> Iterator[str]:
+def _lines(text: str, *, sigil: bool) -> Iterator[int]:
+    """Yield the lines of tags with a sigil, or of those without one whose name is none; each line once."""
+    lines: dict[int, None] = {}
     for match in _TAG.finditer(text):
-        where = f"line {line_of(text, match.start())}"
-        sigil, name = match["sigil"], match["name"]
-        if sigil and not mustache:
-            yield f"{where}: '{{{{{sigil}' is plain text in the source, but has a meaning in Mustache"
-        elif not sigil and name and not _NAME.fullmatch(name):
-            yield (
-                f"{where}: a tag that is no plain name is taken as a variable; if doubled braces were written for"
-                " single ones, write single ones"
-            )
+        odd = match["sigil"] if sigil else not match["sigil"] and match["name"] and not _NAME.fullmatch(match["name"])
+        if odd:
+            lines[line_of(text, match.start())] = None
+    yield from lines

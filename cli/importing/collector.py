@@ -86,24 +86,24 @@ class Collector:
         for why, names in by_reason.items():
             self.leave(what, names, why)
 
-    def target(self, what: str, *, provider: str | None, model: str | None) -> tuple[str, str] | None:
+    def target(self, what: str, *, provider: str | None, model: str | None) -> tuple[str | None, str | None]:
         """Return virtual key and model, from the options or the model's name where the source is silent.
 
-        None, with the reason among the skipped, when one of them stays unknown.
+        What stays unknown is None, with a note: then every call has to name it.
         """
-        if model is None and self._options.model is not None:
-            model = self._options.model
-            self.note(what, f"the source names no model: '{model}' is taken, as the option says")
         if model is None:
-            self.skip(what, "the source names no model: say which one to use with --model")
-            return None
+            model = self._options.model
+            said = f"'{model}' is taken" if model else "each call has to name one, unless you import it with --model"
+            self.note(what, f"the source names no model: {said}")
         key = provider or self._options.virtual_key
         if key is None:
-            key = provider_of(model)
-            if key is None:
-                self.skip(what, f"nothing says which provider has '{model}': name one with --virtual-key")
-                return None
-            self.note(what, f"'{key}' is taken for '{model}', going by the model's name; --virtual-key says otherwise")
+            key = provider_of(model) if model else None
+            said = (
+                f"'{key}' is taken, going by the model's name; --virtual-key says otherwise"
+                if key
+                else "each call has to name one, unless you import it with --virtual-key"
+            )
+            self.note(what, f"the source names no provider: {said}")
         return key, model
 
     def result(self) -> ImportResult:
@@ -150,7 +150,13 @@ class Collector:
             place = next((number for number, (published, _) in enumerate(versions) if published), None)
             if place is not None:
                 kept = tuple(version for _, version in versions)
+                self._note_numbers(what, kept)
                 yield ImportedPrompt(slug, name[:LONGEST_NAME], kept, place, draft.variables)
+
+    def _note_numbers(self, what: str, versions: Iterable[Version]) -> None:
+        for number, version in enumerate(versions, start=1):
+            if version.origin is not None and version.origin.isdecimal() and int(version.origin) != number:
+                self.note(what, f"version {version.origin} becomes version {number}: calls that pin it change")
 
     def _checked_version(self, what: str, version: Version, *, published: bool) -> Version | None:
         """Return the version as it can be stored, None with the reason among the skipped when it cannot."""

@@ -15,14 +15,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from cli.importing.base import BadExport, Credential, Document, ImportResult, Options, Source, Version
+from cli.importing.braces import sigils
 from cli.importing.collector import Collector, Draft, PartialDraft
 from cli.importing.langfuse_api import fetch
 from cli.importing.langfuse_config import read_config
 from cli.importing.langfuse_references import REFERENCE, Snippets
-from cli.importing.message_lists import Item, content_texts, message_list, with_text
+from cli.importing.message_lists import Item, content_texts, with_text
 from cli.importing.pinned_partials import insert_partials
 from cli.importing.reading import Reading, is_object
 from cli.importing.slugs import slugs_of
+from cli.stored_form import join_messages
 from promptside.schema.prompt import JsonObject
 
 DEFAULT_LABEL = "production"
@@ -33,7 +35,8 @@ _PLACEHOLDER_NAME = re.compile(r"[^{}#^/>!=&\s][^{}]*")
 
 def read(documents: Sequence[Document], options: Options) -> ImportResult:
     """Return the prompts in the documents, and the text prompts that others refer to as partials. Raises BadExport."""
-    collector = Collector(options)
+    # References become partials before anything is checked, so sigils are looked for here.
+    collector = Collector(options, mustache=True)
     by_name: dict[str, list[JsonObject]] = {}
     for document in documents:
         for prompt in _prompts(document.content, document.name):
@@ -93,12 +96,12 @@ class _Reader:
         reading.take("name")
         kind, origin = reading.text("type"), reading.take("version")
         messages = self._messages(what, reading.take("prompt"))
-        if target is None or not messages:
+        if not messages:
             return None
         if kind == "text" or (kind is None and isinstance(source["prompt"], str)):
             self._collector.note(what, "a text prompt becomes a chat prompt with one message of the user")
         version = Version(
-            string=message_list(messages),
+            string=join_messages(messages),
             virtual_key=target[0],
             model=target[1],
             parameters=settings.parameters,
@@ -114,7 +117,7 @@ class _Reader:
 
     def _messages(self, what: str, prompt: Any) -> list[Item]:
         if isinstance(prompt, str):
-            return [self._composed({"role": "user", "content": prompt})]
+            return [self._composed({"role": "user", "content": prompt}, f"{what}, message 1")]
         if not isinstance(prompt, list):
             self._collector.skip(what, "its text is neither a text nor a list of messages")
             return []
@@ -133,9 +136,12 @@ class _Reader:
             self._collector.skip(place, "it has no role")
             return None
         # Langfuse marks its messages `chatmessage`; all other fields are the message.
-        return self._composed({name: value for name, value in item.items() if name != "type"})
+        return self._composed({name: value for name, value in item.items() if name != "type"}, place)
 
-    def _composed(self, message: JsonObject) -> Item:
+    def _composed(self, message: JsonObject, place: str) -> Item:
+        for text in content_texts(message):
+            for sentence in sigils(text):
+                self._collector.note(place, sentence)
         texts = [insert_partials(text, REFERENCE, self._snippets.reference) for text in content_texts(message)]
         return with_text(message, texts)
 

@@ -17,7 +17,7 @@ from cli.importing.base import BadExport, Document, ImportResult, Options, Sourc
 from cli.importing.collector import Collector, Draft, PartialDraft
 from cli.importing.dotprompt_body import read_body
 from cli.importing.dotprompt_front_matter import FrontMatter, Refused, read_front_matter, split_file
-from cli.importing.message_lists import message_list
+from cli.stored_form import join_messages
 
 _NUMBERED = re.compile(r"(?P<name>.+)\.v(?P<number>\d+)")
 _SUFFIX = ".prompt"
@@ -88,14 +88,13 @@ def _version(collector: Collector, file: _File) -> tuple[Version, FrontMatter] |
     except Refused as exc:
         collector.skip(f"{file.path}, line {exc.line}", exc.reason)
         return None
-    front = read_front_matter(collector, source, what)
-    target = collector.target(what, provider=front.provider, model=front.model)
     if not messages:
         collector.skip(what, "it holds no text")
-    if target is None or not messages:
         return None
+    front = read_front_matter(collector, source, what)
+    target = collector.target(what, provider=front.provider, model=front.model)
     version = Version(
-        string=message_list(messages),
+        string=join_messages(messages),
         virtual_key=target[0],
         model=target[1],
         parameters=front.parameters,

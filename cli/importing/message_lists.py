@@ -1,21 +1,14 @@
-"""Writes message lists in the stored form, byte-exact, and finds the texts in them."""
+"""Finds the texts in messages, and puts others in their places."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from promptside.schema.prompt import JsonObject
 
 Item = JsonObject | str
 """A message, or a bare placeholder: `{{chat_history}}`."""
-
-
-def message_list(items: Sequence[Item]) -> str:
-    """Return the JSON text of messages, one a line; placeholders stand in it without quotes."""
-    texts = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in items]
-    return "[\n  " + ",\n  ".join(texts) + "\n]"
 
 
 def texts_of(content: Any) -> Iterator[str]:

@@ -15,10 +15,11 @@ from pathlib import PurePath
 
 from cli.importing.base import BadExport, Document, ImportResult, Options, Source, Version
 from cli.importing.collector import Collector, Draft
-from cli.importing.message_lists import Item, message_list
+from cli.importing.message_lists import Item
 from cli.importing.reading import Reading, is_object
 from cli.importing.responses_items import ItemReader
 from cli.importing.responses_parameters import DEFAULTS, REASONS, take_parameters, take_tool_choice, take_tools
+from cli.stored_form import join_messages
 from promptside.schema.prompt import JsonObject
 
 _CONTENT = ("instructions", "input", "messages")
@@ -82,13 +83,13 @@ def _read_one(collector: Collector, content: JsonObject, place: str) -> _Stored 
         return None
     target = collector.target(what, provider="openai", model=reading.text("model"))
     messages = _messages(collector, reading, what)
-    if target is None or not messages:
+    if not messages:
         return None
     collector.leave(what, reading.take_present(_RECORDS), "OpenAI's own record")
     variables = _variables(collector, reading, reference, is_response=is_response, what=what)
     name, is_default = reading.text("name"), bool(reading.take("is_default") or reading.take("default"))
     version = Version(
-        string=message_list(messages),
+        string=join_messages(messages),
         virtual_key=target[0],
         model=target[1],
         parameters=take_parameters(reading),
@@ -155,7 +156,8 @@ def _variables(
         return {}
     given = {name: value for name, value in source.items() if isinstance(value, str)}
     filled = [name for name, value in given.items() if value.replace(" ", "") != f"{{{{{name}}}}}"]
-    collector.leave(f"{what}: variables", source.keys() - given.keys(), "images and files go into the message itself")
+    others = [name for name in source if name not in given]
+    collector.leave(f"{what}: variables", others, "images and files go into the message itself")
     if not is_response:
         return given
     if filled:
@@ -175,9 +177,6 @@ def _add(collector: Collector, key: str, versions: list[_Stored], options: Optio
         for stored in versions[:chosen] + versions[chosen + 1 :]:
             collector.skip(f"{what}, version {stored.version.origin}", "not the default version; see --all-versions")
         versions, chosen = [current], 0
-    for number, stored in enumerate(versions, start=1):
-        if stored.version.origin not in (None, str(number)):
-            collector.note(what, f"version {stored.version.origin} becomes version {number}: calls that pin it change")
     collector.add(
         Draft(
             key,

@@ -9,7 +9,7 @@ as `GET /v1/prompts/{slug}` answers it, a list of them, or everything together:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,7 +95,6 @@ class _Reader:
                     f"prompt '{slug}', version {_number(item)}", "not the published version; see --all-versions"
                 )
         place = next(index for index, (published, _) in enumerate(versions) if published)
-        self._note_numbers(slug, [version for _, version in versions])
         self._collector.add(
             Draft(slug, tuple(version for _, version in versions), published=place, name=source.get("name"))
         )
@@ -152,9 +151,8 @@ class _Reader:
         target = self._collector.target(what, provider=key, model=reading.text("model"))
         metadata = reading.object("template_metadata")
         descriptions = [reading.text(name) for name in ("prompt_version_description", "prompt_description")]
-        if string is None or target is None:
-            if string is None:
-                self._collector.skip(what, "its text is not in the export")
+        if string is None:
+            self._collector.skip(what, "its text is not in the export")
             return None
         for name in ("prompt_version", "version", "versions"):
             reading.take(name)
@@ -197,13 +195,6 @@ class _Reader:
             self._collector.note(
                 f"virtual key '{key}'", "Portkey never gives secrets away: create it here under the same slug"
             )
-
-    def _note_numbers(self, slug: str, versions: Iterable[Version]) -> None:
-        for number, version in enumerate(versions, start=1):
-            if version.origin != str(number):
-                self._collector.note(
-                    f"prompt '{slug}'", f"version {version.origin} becomes version {number}: calls that pin it change"
-                )
 
     def _without_pins(self, string: str) -> str:
         self._pinned |= dict.fromkeys(pins(string))
