@@ -64,8 +64,11 @@ layers/shared/requirements.txt: uv.lock .venv/uv
 .venv/local: .venv/uv uv.lock
 	@$(UV) sync -q --frozen --inexact --no-default-groups --group local && touch $@
 
+.venv/cli: .venv/uv uv.lock
+	@$(UV) sync -q --frozen --inexact --no-default-groups --group cli && touch $@
+
 .venv/dev: .venv/uv uv.lock
-	@$(UV) sync -q --frozen --inexact --group dev && touch $@ .venv/local
+	@$(UV) sync -q --frozen --inexact --group dev && touch $@ .venv/local .venv/cli
 
 .venv-sam/installed: scripts/sam.txt .venv/uv
 	@echo "Preparing .venv-sam (once) ..."

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from cli.prompt_files import PromptFile
 from local.environment import EnvironmentSecretStore, variable
-from local.prompt_files import PromptFile
 from promptside.providers.registry import MODULES, get_provider
 
 _EXAMPLE_SECONDS = 60

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from local.prompt_files import BadPromptFile, PartialFile, PromptFile, load_partial, load_prompt
+from cli.prompt_files import BadPromptFile, PartialFile, PromptFile, load_partial, load_prompt
 from promptside.errors import PromptsideError
 from promptside.schema.prompt import PartialVersion, PromptVersion
 from promptside.store.keys import timestamp
@@ -125,6 +125,7 @@ def _prompt_version(file: PromptFile, pointer: Pointer) -> PromptVersion:
         tools=file.tools,
         functions=file.functions,
         tool_choice=file.tool_choice,
+        variables_schema=file.variables_schema or None,
         template_metadata={"template_type": "chat" if file.kind == "chat" else "completion"},
         description=_description(file),
         partials=compiled.partials,

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cli.prompt_files import PromptFile
 from local.environment import BotocoreChain, EnvironmentSecretStore
 from local.front import Front, ManagementFunction
 from local.options import Options
-from local.prompt_files import PromptFile
 from local.seed import seed
 from local.store import StoreFailed
 from promptside.config import Settings

@@ -78,7 +78,7 @@ def test_health_is_ok_once_it_is_ready(demo: LocalRun, path: str) -> None:
 
 @pytest.mark.parametrize("path", sorted((CHECKOUT / "prompts").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_example_runs_on_the_demo_and_says_so(demo: LocalRun, path: Path) -> None:
-    from local.prompt_files import load_prompt
+    from cli.prompt_files import load_prompt
 
     status, answer = demo.run(path.stem, load_prompt(path).variables)
 

@@ -1,9 +1,9 @@
 """Prompts as files: one YAML file for each prompt, the slug is its name.
 
     name: Welcome                      shown to people; the slug unless given
-    description: ...                   optional
-    virtual_key: openai                a provider's name or a stored virtual key; `provider` says the same
-    model: gpt-6-luna
+    description: ...                   optional; goes with a version as its description, and makes none by itself
+    virtual_key: openai                a provider or a stored virtual key; `provider` says the same; null for none
+    model: gpt-6-luna                  null for none
     parameters: {max_tokens: 400}      optional, in OpenAI's names
     tools, tool_choice, functions      optional, in OpenAI's form
     raw: true                          optional: render the message list as one text, then read it as JSON
@@ -12,9 +12,12 @@
         content: |
           ...
       - "{{chat_history}}"             a bare placeholder takes a list of messages
+    string: |                          ... or one as its stored text, for sections around whole messages
+      ...
     text: |                            ... or a text completion
       ...
-    variables: {name: Ada}             optional: values to try it with
+    variables_schema: {...}            optional: a JSON Schema that calls are checked against
+    variables: {name: Ada}             optional: values to try it with; never sent to a stack
 
 `partials/<slug>.yaml` has name, description and text only.
 """
@@ -29,15 +32,18 @@ from typing import Any
 
 import yaml
 
+from cli.stored_form import is_item, join_messages
 from promptside.schema.prompt import Kind
 
 JsonObject = dict[str, Any]
 
 _PROMPT_FIELDS = {
     "name": str, "description": str, "virtual_key": str, "provider": str, "model": str, "parameters": dict,
-    "tools": list, "tool_choice": (str, dict), "functions": list, "raw": bool, "messages": list, "text": str,
-    "variables": dict,
+    "tools": list, "tool_choice": (str, dict), "functions": list, "raw": bool, "messages": list, "string": str,
+    "text": str, "variables_schema": dict, "variables": dict,
 }  # fmt: skip
+_NULLABLE = frozenset({"virtual_key", "provider", "model"})
+_TEMPLATES = ("messages", "string", "text")
 _PARTIAL_FIELDS = {"name": str, "description": str, "text": str}
 _KINDS = {str: "text", dict: "a mapping", list: "a list", bool: "true or false", (str, dict): "text or a mapping"}
 
@@ -48,21 +54,26 @@ class BadPromptFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PromptFile:
-    """A prompt as written; `digest` changes with the file. `string` is in the stored form."""
+    """A prompt as written; `digest` changes with the file. `string` is in the stored form.
+
+    Without a `virtual_key` or `model` each request names its own.
+    """
 
     slug: str
     name: str
     kind: Kind
     string: str
     digest: str
-    virtual_key: str
-    model: str
+    virtual_key: str | None
+    model: str | None
     raw: bool = False
     parameters: JsonObject = field(default_factory=dict)
     tools: list[JsonObject] | None = None
     functions: list[JsonObject] | None = None
     tool_choice: Any = None
+    variables_schema: JsonObject | None = None
     variables: JsonObject = field(default_factory=dict)
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,42 +84,58 @@ class PartialFile:
     name: str
     string: str
     digest: str
+    description: str | None = None
 
 
 def load_prompt(path: Path) -> PromptFile:
     """Return the prompt in a file. Raises BadPromptFile."""
     content, digest = _read(path, _PROMPT_FIELDS)
-    virtual_key = content.get("virtual_key") or content.get("provider")
-    if not virtual_key:
-        raise BadPromptFile(f"{path}: 'virtual_key' is missing; a provider's name will do, such as openai")
-    if ("messages" in content) == ("text" in content):
-        raise BadPromptFile(f"{path}: give either 'messages' (a chat prompt) or 'text' (a text completion)")
-    chat = "messages" in content
+    if not any(content.get(name, "") != "" for name in ("virtual_key", "provider")):
+        raise BadPromptFile(
+            f"{path}: 'virtual_key' is missing; a provider's name will do, such as openai, or null when every request"
+            " names its own"
+        )
+    if content.get("model", "") == "":
+        raise BadPromptFile(f"{path}: 'model' is missing")
+    if len(content.keys() & set(_TEMPLATES)) != 1:
+        raise BadPromptFile(
+            f"{path}: give either 'messages' (a chat prompt) or 'text' (a text completion), or 'string' (a chat"
+            " prompt's stored text)"
+        )
     return PromptFile(
         slug=path.stem,
         name=content.get("name", path.stem),
-        kind="chat" if chat else "text",
-        string=_message_list(path, content["messages"]) if chat else content["text"],
+        kind="text" if "text" in content else "chat",
+        string=_template(path, content),
         digest=digest,
-        virtual_key=virtual_key,
-        model=_required(path, content, "model"),
+        virtual_key=(content.get("virtual_key") or content.get("provider") or "").removeprefix("@") or None,
+        model=content["model"],
         raw=content.get("raw", False),
         parameters=content.get("parameters", {}),
         tools=content.get("tools"),
         functions=content.get("functions"),
         tool_choice=content.get("tool_choice"),
+        variables_schema=content.get("variables_schema"),
         variables=content.get("variables", {}),
+        description=content.get("description"),
     )
 
 
 def load_partial(path: Path) -> PartialFile:
     """Return the partial in a file. Raises BadPromptFile."""
     content, digest = _read(path, _PARTIAL_FIELDS)
-    return PartialFile(path.stem, content.get("name", path.stem), _required(path, content, "text"), digest)
+    if not content.get("text"):
+        raise BadPromptFile(f"{path}: 'text' is missing")
+    return PartialFile(
+        path.stem, content.get("name", path.stem), content["text"], digest, description=content.get("description")
+    )
 
 
 def _read(path: Path, fields: dict[str, Any]) -> tuple[JsonObject, str]:
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise BadPromptFile(f"{path}: {exc.strerror}") from exc
     try:
         content = yaml.safe_load(data)
     except (yaml.YAMLError, ValueError) as exc:
@@ -120,31 +147,21 @@ def _read(path: Path, fields: dict[str, Any]) -> tuple[JsonObject, str]:
     for name, value in content.items():
         if name not in fields:
             raise BadPromptFile(f"{path}: unknown field '{name}'; known are {', '.join(fields)}")
-        if not isinstance(value, fields[name]):
+        if not isinstance(value, fields[name]) and not (value is None and name in _NULLABLE):
             raise BadPromptFile(f"{path}: '{name}' must be {_KINDS[fields[name]]}")
     try:
         # What YAML knows and JSON does not, such as dates, would fail much later and far away.
-        json.dumps(content)
-    except TypeError as exc:
-        raise BadPromptFile(f"{path}: {exc}; put quotes around dates and times") from exc
+        # And what it allows as a key, such as a number, is text in JSON.
+        content = json.loads(json.dumps(content, allow_nan=False))
+    except (TypeError, ValueError) as exc:
+        raise BadPromptFile(f"{path}: {exc}; put quotes around dates, times and .nan") from exc
     return content, hashlib.sha256(data).hexdigest()[:16]
 
 
-def _required(path: Path, content: JsonObject, name: str) -> str:
-    value = content.get(name)
-    if not value:
-        raise BadPromptFile(f"{path}: '{name}' is missing")
-    return str(value)
-
-
-def _message_list(path: Path, messages: list[Any]) -> str:
-    """Return the stored form: the JSON text of the list, bare placeholders standing in it as they are."""
-    parts: list[str] = []
-    for number, message in enumerate(messages, start=1):
-        if isinstance(message, str) and message.startswith("{{") and message.endswith("}}"):
-            parts.append(message)
-        elif isinstance(message, dict) and isinstance(message.get("role"), str):
-            parts.append(json.dumps(message, ensure_ascii=False))
-        else:
+def _template(path: Path, content: JsonObject) -> str:
+    if "messages" not in content:
+        return str(content.get("string", content.get("text")))
+    for number, message in enumerate(content["messages"], start=1):
+        if not is_item(message):
             raise BadPromptFile(f"{path}: 'messages' entry {number} needs a role, or must be a placeholder in quotes")
-    return "[\n  " + ",\n  ".join(parts) + "\n]"
+    return join_messages(content["messages"])

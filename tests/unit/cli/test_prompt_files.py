@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from local.prompt_files import BadPromptFile, PartialFile, PromptFile, load_partial, load_prompt
+from cli.prompt_files import BadPromptFile, PartialFile, PromptFile, load_partial, load_prompt
 
 EXAMPLES = Path(__file__).parents[3] / "prompts"
 

@@ -1,0 +1,1 @@
+"""The command line: prompts as files, keys, secrets, import."""

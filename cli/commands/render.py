@@ -1,0 +1,59 @@
+"""`promptside render`: what a call would send, without sending it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from cli.commands.context import Context
+from cli.commands.variables import read_values, read_variables
+from cli.display import output, show_warning
+from cli.yaml_text import dump
+from promptside.schema.prompt import JsonObject
+
+
+@click.command("render")
+@click.argument("slug", metavar="PROMPT")
+@click.option(
+    "-v", "--variable", "variables", multiple=True, metavar="NAME=VALUE", help="Text; NAME:=JSON, NAME=@FILE."
+)
+@click.option(
+    "--variables-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON or YAML with all variables.",
+)
+@click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Overrides a stored one.")
+@click.option("--plan", is_flag=True, help="Also where it would go, what would be dropped, what it costs at most.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as it came.")
+@click.pass_obj
+def command(
+    context: Context,
+    slug: str,
+    variables: tuple[str, ...],
+    *,
+    variables_file: Path | None,
+    parameters: tuple[str, ...],
+    plan: bool,
+    as_json: bool,
+) -> None:
+    """Show a prompt filled with its variables; no provider is called.
+
+    PROMPT is the published version, PROMPT@3, PROMPT@latest and PROMPT@staging are others.
+    """
+    body: JsonObject = {
+        **read_values(parameters, "-p", typed=True),
+        "variables": read_variables(context, slug, variables, variables_file),
+    }
+    answer = context.client.run(f"/prompts/{slug}/render{'?plan=true' if plan else ''}", body)
+    if as_json:
+        output().print(json.dumps(answer, ensure_ascii=False, indent=2))
+        return
+    output().print(dump(answer["data"]).rstrip("\n"))
+    if plan:
+        planned = dict(answer["plan"])
+        warnings = planned.pop("warnings", [])
+        output().print("\n" + dump({"plan": planned}).rstrip("\n"))
+        for warning in warnings:
+            show_warning(warning)
