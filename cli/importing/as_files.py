@@ -1,0 +1,56 @@
+"""Turns what was imported into the fields of prompt files, and says what such a file cannot hold."""
+
+from __future__ import annotations
+
+from cli.importing.base import ImportedPartial, ImportedPrompt, ImportResult, Note, Version
+from cli.stored_form import join_messages, split_messages
+from promptside.schema.prompt import JsonObject
+
+
+def prompt_fields(prompt: ImportedPrompt) -> JsonObject:
+    """Return the fields of `prompts/<slug>.yaml` for the version to publish."""
+    version = prompt.current
+    fields: JsonObject = {
+        "name": prompt.name,
+        "description": version.description,
+        "virtual_key": version.virtual_key,
+        "model": version.model,
+        "parameters": version.parameters,
+        "tools": version.tools,
+        "tool_choice": version.tool_choice,
+        "functions": version.functions,
+        "raw": version.raw and version.kind == "chat",
+        **_template(version),
+        "variables_schema": version.variables_schema,
+        "variables": prompt.variables,
+    }
+    # Null says that each call names its own; everything else that is empty is left out.
+    return {name: value for name, value in fields.items() if value or name in ("virtual_key", "model", "text")}
+
+
+def partial_fields(partial: ImportedPartial) -> JsonObject:
+    """Return the fields of `prompts/partials/<slug>.yaml`."""
+    fields = {"name": partial.name, "description": partial.description, "text": partial.string}
+    return {name: value for name, value in fields.items() if value}
+
+
+def label_notes(result: ImportResult) -> list[Note]:
+    """Return how to give the imported versions the labels that they have in the source: no file holds them."""
+    return [
+        Note(
+            f"prompt '{prompt.slug}'",
+            f"it carries the label '{label}': after the push, 'promptside publish {prompt.slug} --label {label}'",
+        )
+        for prompt in result.prompts
+        for label in prompt.current.labels
+    ]
+
+
+def _template(version: Version) -> JsonObject:
+    if version.kind == "text":
+        return {"text": version.string}
+    messages = split_messages(version.string)
+    # In a raw template every character may matter.
+    if messages is None or (version.raw and join_messages(messages) != version.string):
+        return {"string": version.string}
+    return {"messages": messages}
