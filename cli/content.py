@@ -50,7 +50,7 @@ class Stored:
 
 def prompt_content(file: PromptFile) -> JsonObject:
     """Return what a prompt's file says."""
-    return _prompt(
+    return content_of(
         {
             "name": file.name,
             "virtual_key": file.virtual_key,
@@ -75,7 +75,7 @@ def partial_content(file: PartialFile) -> JsonObject:
 def stored_prompt(view: JsonObject) -> Stored:
     """Read the answer of `GET /v1/prompts/{slug}`."""
     metadata = view.get("template_metadata") or {}
-    content = _prompt(view, view["string"], kind_of(view["string"], metadata), raw=bool(view.get("is_raw_template")))
+    content = content_of(view, view["string"], kind_of(view["string"], metadata), raw=bool(view.get("is_raw_template")))
     return Stored(
         Name("prompt", view["slug"]),
         content,
@@ -97,6 +97,21 @@ def stored_partial(view: JsonObject, *, published: bool) -> Stored:
         published=published,
         description=view.get("version_description"),
     )
+
+
+def content_of(fields: JsonObject, string: str, kind: Kind, *, raw: bool) -> JsonObject:
+    """Return the content of a template in the stored form and the other fields of a version."""
+    content: JsonObject = {name: fields.get(name) or None for name in ("name", "virtual_key", "model")}
+    for name in ("parameters", "tools", "tool_choice", "functions"):
+        if fields.get(name):
+            content[name] = fields[name]
+    if raw and kind == "chat":
+        content["raw"] = True
+    content.update(_template(string, kind, raw=raw))
+    if fields.get("variables_schema"):
+        content["variables_schema"] = fields["variables_schema"]
+    normalised: JsonObject = _normalised(content)
+    return normalised
 
 
 def version_body(content: JsonObject, metadata: JsonObject | None = None) -> JsonObject:
@@ -132,20 +147,6 @@ def digest(content: JsonObject) -> str:
 def same(one: JsonObject, other: JsonObject) -> bool:
     """Tell whether two contents are equal; unlike Python, `true` and `1` are not."""
     return digest(one) == digest(other)
-
-
-def _prompt(fields: JsonObject, string: str, kind: Kind, *, raw: bool) -> JsonObject:
-    content: JsonObject = {name: fields.get(name) or None for name in ("name", "virtual_key", "model")}
-    for name in ("parameters", "tools", "tool_choice", "functions"):
-        if fields.get(name):
-            content[name] = fields[name]
-    if raw and kind == "chat":
-        content["raw"] = True
-    content.update(_template(string, kind, raw=raw))
-    if fields.get("variables_schema"):
-        content["variables_schema"] = fields["variables_schema"]
-    normalised: JsonObject = _normalised(content)
-    return normalised
 
 
 def _template(string: str, kind: Kind, *, raw: bool) -> JsonObject:

@@ -1,7 +1,7 @@
 """promptside.lock: what each prompt said when this checkout last saw it on a stack.
 
 It tells "I changed the file" from "somebody changed the stack". It is a note of this checkout and does not belong into
-git: without it, versions that were pushed from files count as seen, and all others as somebody's work.
+git; see `is_seen` for what counts without it.
 
     {"format": 1, "stacks": {"<url>": {"welcome": {"version": 3, "content": "<sha-256>"}, "partials/tone": {...}}}}
 """
@@ -16,6 +16,7 @@ from typing import Any
 from cli.content import Name, Stored, digest
 from cli.errors import CommandFailed
 from cli.file_text import write_whole
+from cli.history import was_committed
 
 FILE = "promptside.lock"
 _FORMAT = 1
@@ -48,13 +49,19 @@ class Lock:
                 write_whole(self._path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
-def is_seen(lock: Lock, stored: Stored) -> bool:
-    """Tell whether replacing a stack's version undoes nobody's work that this checkout does not know."""
-    base = lock.base(stored.name)
-    if base is not None:
-        return base == digest(stored.content)
+def is_seen(lock: Lock, stored: Stored, path: Path) -> bool:
+    """Tell whether replacing a stack's version undoes nobody's work that this checkout does not know.
+
+    It knows what it pulled or pushed itself, and what an earlier commit of the file says. Without a note of its own it
+    takes whatever was pushed from files as such a commit's: checkouts in continuous integration are often shallow.
+    """
+    base, there = lock.base(stored.name), digest(stored.content)
+    if base == there:
+        return True
     description = stored.description or ""
-    return description.endswith(_PUSHED) or description.startswith(_SEEDED)
+    if base is None and (description.endswith(_PUSHED) or description.startswith(_SEEDED)):
+        return True
+    return was_committed(path, stored.name, there)
 
 
 def pushed_description(text: str | None) -> str:

@@ -66,7 +66,7 @@ def _step(written: Written, stored: Stored | None, lock: Lock, *, publish: bool)
     unpublished = publish and not stored.published
     if same(written.content, stored.content):
         return Step(written, stored, "none", publish=unpublished)
-    conflict = not is_seen(lock, stored)
+    conflict = not is_seen(lock, stored, written.path)
     if same({**written.content, "name": ""}, {**stored.content, "name": ""}):
         return Step(written, stored, "rename", publish=unpublished, conflict=conflict)
     return Step(written, stored, "update", publish=publish, conflict=conflict)

@@ -2,6 +2,8 @@
 
     [{"role": "system", "content": "..."}, "{{chat_history}}"]     items; a bare placeholder is a text
     [{"role": "system", "content": "..."}, {{chat_history}}]       the stored text, one message a line
+
+The stored text is what calls compile.
 """
 
 from __future__ import annotations
