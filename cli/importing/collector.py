@@ -151,12 +151,21 @@ class Collector:
             if place is not None:
                 kept = tuple(version for _, version in versions)
                 self._note_numbers(what, kept)
+                self._note_labels(slug, kept[place])
                 yield ImportedPrompt(slug, name[:LONGEST_NAME], kept, place, draft.variables)
 
     def _note_numbers(self, what: str, versions: Iterable[Version]) -> None:
         for number, version in enumerate(versions, start=1):
             if version.origin is not None and version.origin.isdecimal() and int(version.origin) != number:
                 self.note(what, f"version {version.origin} becomes version {number}: calls that pin it change")
+
+    def _note_labels(self, slug: str, version: Version) -> None:
+        """Say how to give it its labels; with all versions the import does it itself."""
+        for label in () if self._options.all_versions else version.labels:
+            self.note(
+                f"prompt '{slug}'",
+                f"it carries the label '{label}': give it here with 'promptside publish {slug} --label {label}'",
+            )
 
     def _checked_version(self, what: str, version: Version, *, published: bool) -> Version | None:
         """Return the version as it can be stored, None with the reason among the skipped when it cannot."""
