@@ -14,7 +14,7 @@ from cli.errors import CommandFailed
 from cli.file_text import new_text, write_whole
 from cli.folder import path_of
 from cli.importing import MODULES, get_importer
-from cli.importing.as_files import label_notes, partial_fields, prompt_fields
+from cli.importing.as_files import partial_fields, prompt_fields
 from cli.importing.base import Access, BadExport, Document, FetchFailed, Importer, ImportResult, Options
 from cli.importing.documents import read_documents
 from cli.importing.history import send_history
@@ -42,7 +42,7 @@ def command(
     virtual_key: str | None,
     source_url: str | None,
 ) -> None:
-    r"""Import prompts from files or folders, or without any from the source's API.
+    """Import prompts from files or folders, or without any from the source's API.
 
     \b
       openai     prompts, requests or responses as JSON; there is no API to read stored prompts
@@ -52,7 +52,7 @@ def command(
       bedrock    its API with AWS credentials, or what 'aws bedrock-agent get-prompt' printed
 
     docs/migrating.md says what is carried over from each, and what is not.
-    """
+    """  # noqa: D301 - click wants the character itself
     importer = get_importer(source)
     options = Options(virtual_key, model, all_versions)
     try:
@@ -60,7 +60,7 @@ def command(
         result = importer.read(documents, options)
     except (BadExport, FetchFailed) as exc:
         raise CommandFailed(str(exc)) from exc
-    _show_account(result, files=not all_versions)
+    _show_account(result)
     if all_versions:
         _send(context, result, dry_run=dry_run)
     else:
@@ -81,11 +81,10 @@ def _fetched(context: Context, importer: Importer, options: Options, url: str | 
     return importer.fetch(Access(values, url, say), options)
 
 
-def _show_account(result: ImportResult, *, files: bool) -> None:
+def _show_account(result: ImportResult) -> None:
     """Print what stays behind and what to know, before anything is done."""
-    notes = [*result.notes, *(label_notes(result) if files else [])]
     _show("Not carried over:", [f"{item.what}: {item.why}" for item in result.skipped])
-    _show("Good to know:", [f"{item.what}: {item.text}" for item in notes])
+    _show("Good to know:", [f"{item.what}: {item.text}" for item in result.notes])
 
 
 def _show(title: str, lines: Iterable[str]) -> None:
