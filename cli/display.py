@@ -15,6 +15,7 @@ from rich.text import Text
 
 Advance = Callable[[str], None]
 
+_PIPE_WIDTH = 4000
 _DIFF_STYLES = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"))
 _STYLES = {
     "created": "green", "changed": "yellow", "renamed": "yellow", "published": "green", "conflict": "red bold",
@@ -73,13 +74,21 @@ def say(text: str) -> None:
 
 
 def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Print rows below their headings."""
+    """Print rows below their headings; the first column is never cut, and a pipe gets whole lines."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console(markup=False, highlight=False, emoji=False).print(table)
+    console = Console(markup=False, highlight=False, emoji=False)
+    console.print(table, width=None if console.is_terminal else _PIPE_WIDTH, crop=console.is_terminal)
+
+
+def show_notes(title: str, notes: Iterable[tuple[str, str]]) -> None:
+    """Print remarks below a title, nothing without any."""
+    lines = [f"  {what}: {text}" for what, text in notes]
+    if lines:
+        output().print("\n".join(["", title, *lines]))
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 from cli.content import Stored, digest, same
 from cli.file_text import new_text, updated_text, write_whole
 from cli.folder import Written, path_of
-from cli.lock import Lock, plain_description
+from cli.lock import Lock, is_seen, plain_description
 from promptside.schema.prompt import JsonObject
 
 Outcome = Literal["created", "changed", "same", "kept", "conflict"]
@@ -32,10 +32,9 @@ def plan_pull(stored: Stored, written: Written | None, folder: Path, lock: Lock,
         return Pulled(stored, path, "created", _first_text(stored))
     if same(written.content, stored.content):
         return Pulled(stored, path, "same")
-    base = lock.base(stored.name)
-    if not force and base == digest(stored.content):
+    if not force and is_seen(lock, stored, path):
         return Pulled(stored, path, "kept")
-    if not force and base != digest(written.content):
+    if not force and lock.base(stored.name) != digest(written.content):
         return Pulled(stored, path, "conflict")
     text = updated_text(path.read_text(encoding="utf-8"), stored.name.slug, stored.content)
     return Pulled(stored, path, "changed", text)

@@ -54,6 +54,14 @@ class Stack:
         published = self.client.find(_route(name))
         return stored_partial(view, published=published is not None and published["version"] == view["version"])
 
+    def history(self, name: Name) -> list[Stored]:
+        """Return all versions of a prompt, oldest first; none when there is no such prompt."""
+        latest = self.find(name)
+        if latest is None:
+            return []
+        views = [self.client.get(_route(name), {"version": str(number)}) for number in range(1, latest.version)]
+        return [*map(stored_prompt, views), latest]
+
     def create(self, name: Name, content: JsonObject, description: str | None) -> tuple[Stored, list[str]]:
         """Store a new prompt or partial; its version 1 is published. Returns it and the stack's warnings."""
         body = {**version_body(content), "slug": name.slug, "version_description": pushed_description(description)}
@@ -85,6 +93,12 @@ class Stack:
     def publish(self, name: Name, version: int) -> None:
         """Make a version the one that calls get."""
         self.client.send("PUT", f"{_route(name)}/makeDefault", {"version": version})
+
+    def move_label(self, name: Name, version: int, label: str) -> None:
+        """Move a label to a version of a prompt, creating the label when there is none."""
+        known = {item["name"]: item["id"] for item in self.client.all("/labels")}
+        label_id = known.get(label) or self.client.send("POST", "/labels", {"name": label})["id"]
+        self.client.send("PUT", f"{_route(name)}/versions/{version}", {"label_id": label_id})
 
     def _written(self, name: Name, version_id: str) -> Stored:
         stored = self.find(name)

@@ -47,9 +47,16 @@ class _ReadableDumper(yaml.SafeDumper):
             analysis.allow_block = True
         return analysis
 
+    def write_literal(self, text: str) -> None:
+        """Go on after a text that ends in empty lines; PyYAML would end the document."""
+        super().write_literal(text)
+        self.open_ended = False
+
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    style = "|" if "\n" in text else None
+    style = None
+    if "\n" in text:
+        style = "|" if text.strip() else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -1,48 +1,60 @@
-"""`promptside import`: bring prompts from other products into files, or with all their versions onto a stack."""
+"""`promptside import`: bring prompts over from another product."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
 from pathlib import Path
 
 import click
 
 from cli.commands.context import Context
-from cli.content import Name
-from cli.display import count, output, say, show_action
+from cli.commands.push import conflict_message
+from cli.display import count, output, progress, say, show_action, show_notes, show_table, show_warning
 from cli.errors import CommandFailed
-from cli.file_text import new_text, write_whole
-from cli.folder import path_of
+from cli.folder import Written
+from cli.imported import as_written, move_labels, push_history, write_file
 from cli.importing import MODULES, get_importer
-from cli.importing.as_files import partial_fields, prompt_fields
-from cli.importing.base import Access, BadExport, Document, FetchFailed, Importer, ImportResult, Options
+from cli.importing.base import (
+    Access,
+    BadExport,
+    Credential,
+    Document,
+    Fetch,
+    FetchFailed,
+    Importer,
+    ImportResult,
+    Options,
+)
 from cli.importing.documents import read_documents
-from cli.importing.history import send_history
+from cli.planning import plan_push
+from cli.pushing import Done, push, steps_of
 
 
 @click.command("import")
-@click.argument("source", type=click.Choice(list(MODULES)))
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[PATH]...")
-@click.option("--dry-run", is_flag=True, help="Only say what would be created, and what cannot be carried over.")
-@click.option("--force", is_flag=True, help="Replace files that say something else.")
-@click.option("--all-versions", is_flag=True, help="Send all versions to the stack, instead of writing files.")
-@click.option("--model", metavar="NAME", help="The model of prompts that name none.")
-@click.option("--virtual-key", metavar="SLUG", help="The virtual key or provider of prompts that name none.")
-@click.option("--source-url", metavar="URL", help="Base URL of the source's API, where it is not the usual one.")
+@click.argument("source", type=click.Choice(tuple(MODULES)))
+@click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--write", is_flag=True, help="Write the prompts into files.")
+@click.option("--push", "send", is_flag=True, help="Send the prompts to the stack and publish them.")
+@click.option("--virtual-key", help="For prompts whose source names no provider.")
+@click.option("--model", help="For prompts whose source names no model.")
+@click.option("--all-versions", is_flag=True, help="With --push: every version, not only the one in use.")
+@click.option("--source-url", help="Base URL of the source's API, where it is not the usual one.")
+@click.option("--force", is_flag=True, help="Replace files and versions that say something else.")
 @click.pass_obj
 def command(
     context: Context,
-    source: str,
-    paths: tuple[Path, ...],
     *,
-    dry_run: bool,
-    force: bool,
-    all_versions: bool,
-    model: str | None,
+    source: str,
+    files: tuple[Path, ...],
+    write: bool,
+    send: bool,
     virtual_key: str | None,
+    model: str | None,
+    all_versions: bool,
     source_url: str | None,
+    force: bool,
 ) -> None:
-    """Import prompts from files or folders, or without any from the source's API.
+    r"""List what FILES, or without any the source's API, would give, and what cannot be carried over and why.
 
     \b
       openai     prompts, requests or responses as JSON; there is no API to read stored prompts
@@ -51,85 +63,106 @@ def command(
       litellm    .prompt files
       bedrock    its API with AWS credentials, or what 'aws bedrock-agent get-prompt' printed
 
-    docs/migrating.md says what is carried over from each, and what is not.
-    """  # noqa: D301 - click wants the character itself
+    Nothing is written or sent without --write or --push. Running it again finishes an import that was interrupted.
+    """
     importer = get_importer(source)
-    options = Options(virtual_key, model, all_versions)
+    options = Options(virtual_key=virtual_key, model=model, all_versions=all_versions)
     try:
-        documents = read_documents(paths, importer) if paths else _fetched(context, importer, options, source_url)
+        documents = read_documents(files, importer) if files else _fetched(context, importer, options, source_url)
         result = importer.read(documents, options)
-    except (BadExport, FetchFailed) as exc:
-        raise CommandFailed(str(exc)) from exc
-    _show_account(result)
-    if all_versions:
-        _send(context, result, dry_run=dry_run)
-    else:
-        _write(context, result, dry_run=dry_run, force=force)
+    except (BadExport, FetchFailed) as error:
+        raise CommandFailed(str(error)) from error
+    _show(importer, result)
+    written = as_written(result, context.folder)
+    if not write and not send:
+        say("This was a dry run: --write writes files, --push sends to the stack")
+    if write:
+        _write(context, result, written, force=force)
+    if send:
+        _push(context, result, written, force=force, all_versions=all_versions)
 
 
-def _fetched(context: Context, importer: Importer, options: Options, url: str | None) -> list[Document]:
-    if importer.fetch is None:
-        raise CommandFailed(f"{importer.title}: there is no API to read them from; name the files to import")
-    values = {
-        credential.name: value
-        for credential in importer.credentials
-        if (value := context.environment.get(credential.variable))
-    }
-    missing = [item.variable for item in importer.credentials if item.required and item.name not in values]
-    if missing:
-        raise CommandFailed(f"{importer.title}: set {' and '.join(missing)}, or name files to import")
-    return importer.fetch(Access(values, url, say), options)
+def _fetched(context: Context, importer: Importer, options: Options, base_url: str | None) -> list[Document]:
+    fetch: Fetch | None = importer.fetch
+    if fetch is None:
+        raise CommandFailed(
+            f"{importer.title} cannot be read over an API: name the files ({', '.join(importer.suffixes)})"
+        )
+    values = {item.name: value for item in importer.credentials if (value := _credential(context, item))}
+    return fetch(Access(values, base_url, say), options)
 
 
-def _show_account(result: ImportResult) -> None:
-    """Print what stays behind and what to know, before anything is done."""
-    _show("Not carried over:", [f"{item.what}: {item.why}" for item in result.skipped])
-    _show("Good to know:", [f"{item.what}: {item.text}" for item in result.notes])
+def _credential(context: Context, credential: Credential) -> str | None:
+    """Return a value from the environment, or ask for it; never from an argument, which others can see."""
+    value = context.environment.get(credential.variable)
+    if value or not credential.required:
+        return value
+    if not sys.stdin.isatty():
+        raise CommandFailed(f"Set {credential.variable} to read from the API, or name the files of an export")
+    answer: str = click.prompt(credential.variable, hide_input=credential.secret, err=True)
+    return answer
 
 
-def _show(title: str, lines: Iterable[str]) -> None:
-    texts = list(lines)
-    if texts:
-        output().print("\n  ".join([title, *texts]) + "\n")
+def _show(importer: Importer, result: ImportResult) -> None:
+    rows = [("partial", partial.slug, partial.name, "", "1") for partial in result.partials]
+    rows += [
+        ("prompt", prompt.slug, prompt.name, prompt.current.model or "", str(len(prompt.versions)))
+        for prompt in result.prompts
+    ]
+    if rows:
+        show_table(("KIND", "SLUG", "NAME", "MODEL", "VERSIONS"), rows)
+    show_notes("Carried over, with a remark:", [(note.what, note.text) for note in result.notes])
+    show_notes("Not carried over:", [(skipped.what, skipped.why) for skipped in result.skipped])
+    output().print(
+        f"\n{importer.title}: {count(len(result.prompts), 'prompt')}, {count(len(result.partials), 'partial')},"
+        f" {count(len(result.skipped), 'thing')} not carried over"
+    )
 
 
-def _write(context: Context, result: ImportResult, *, dry_run: bool, force: bool) -> None:
-    texts = {
-        **{Name("partial", item.slug): new_text(partial_fields(item)) for item in result.partials},
-        **{Name("prompt", item.slug): new_text(prompt_fields(item)) for item in result.prompts},
-    }
-    written, kept = 0, []
-    for name, text in texts.items():
-        path = path_of(context.folder, name)
-        old = path.read_text(encoding="utf-8") if path.exists() else None
-        if old == text:
-            continue
-        if old is not None and not force:
-            kept.append(str(path))
-            show_action("kept", str(path), "says something else")
-            continue
-        if not dry_run:
-            write_whole(path, text)
-        written += 1
-        show_action("update" if old is not None else "create", str(path))
-    same = len(texts) - written - len(kept)
-    done = "would be written" if dry_run else "written"
-    output().print(f"{count(written, 'file')} {done}, {same} unchanged")
-    if kept:
-        raise CommandFailed(f"{count(len(kept), 'file was', 'files were')} left alone: --force replaces them")
-    if written and not dry_run:
-        output().print("'promptside push' sends them")
+def _write(context: Context, result: ImportResult, written: list[Written], *, force: bool) -> None:
+    variables = {prompt.slug: prompt.variables for prompt in result.prompts}
+    old = {item.name: item for item in (context.written() if context.folder.is_dir() else [])}
+    conflicts: list[str] = []
+    for item in written:
+        example = variables.get(item.name.slug, {}) if item.name.family == "prompt" else {}
+        outcome = write_file(item, old.get(item.name), example, force=force)
+        show_action(outcome, str(item.path))
+        if outcome == "conflict":
+            conflicts.append(str(item.path))
+    if conflicts:
+        raise CommandFailed(
+            f"Left alone, because they say something else: {', '.join(conflicts)}; --force replaces them"
+        )
 
 
-def _send(context: Context, result: ImportResult, *, dry_run: bool) -> None:
-    if dry_run:
-        for partial in result.partials:
-            show_action("create", f"partials/{partial.slug}")
-        for prompt in result.prompts:
-            published = f"{prompt.published + 1} is published"
-            show_action("create", prompt.slug, f"{count(len(prompt.versions), 'version')}, {published}")
-        output().print(f"{count(len(result.prompts), 'prompt')} would be sent to {context.target}")
-        return
-    for what, name, detail in send_history(context.client, result):
-        show_action(what, name, detail)
-    output().print(f"Done: 'promptside pull' writes them into files, from {context.target}")
+def _push(context: Context, result: ImportResult, written: list[Written], *, force: bool, all_versions: bool) -> None:
+    prompts = {prompt.slug: prompt for prompt in result.prompts if all_versions and len(prompt.versions) > 1}
+    plain = [item for item in written if item.name.family == "partial" or item.name.slug not in prompts]
+    plan = plan_push(plain, context.stored([item.name for item in plain]), context.lock, publish=True)
+    if plan.conflicts and not force:
+        raise CommandFailed(conflict_message(plan))
+    done = Done()
+    try:
+        with progress(steps_of(plan) + len(prompts), "Importing") as advance:
+            push(context.stack, plan, context.lock, message=None, advance=advance, done=done)
+            for slug, prompt in prompts.items():
+                name = context.name(slug)
+                advance(f"Sending {name}")
+                current, sent = push_history(context.stack, prompt)
+                if sent:
+                    done.lines.append(("created", name, f"{count(sent, 'version')}, {current.version} published"))
+            _move_labels(context, result, all_versions=all_versions)
+    finally:
+        for what, name, detail in done.lines:
+            show_action(what, str(name), detail)
+        for name, warning in done.warnings:
+            show_warning(f"{name}: {warning}")
+    output().print(f"{count(len(done.lines), 'change')} on {context.target}")
+
+
+def _move_labels(context: Context, result: ImportResult, *, all_versions: bool) -> None:
+    for prompt in result.prompts if all_versions else ():
+        name = context.name(prompt.slug)
+        for number, version in enumerate(prompt.versions, start=1):
+            for label in move_labels(context.stack, name, number, version.labels):
+                show_warning(f"{prompt.slug}: '{label}' cannot be a label here, so version {number} has none")
