@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from cli.folder import read_folder
+from cli.imported import as_written, write_file
 from cli.importing import bedrock, langfuse, litellm, openai, portkey
 from cli.importing.base import Document, ImportResult, Options, Source
 from promptside.store.names import is_label, is_slug
@@ -71,3 +73,32 @@ def test_what_is_imported_compiles_and_has_valid_names(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_second_import_gives_the_same(case: str) -> None:
     assert read(case) == read(case)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_imported_survives_its_files(case: str, tmp_path: Path) -> None:
+    written = as_written(read(case), tmp_path)
+
+    outcomes = [write_file(item, None, {}, force=False) for item in written]
+    again = [write_file(item, item, {}, force=False) for item in written]
+
+    assert (set(outcomes) <= {"created"}, set(again) <= {"same"}) == (True, True)
+    assert {item.name: item.content for item in read_folder(tmp_path)} == {item.name: item.content for item in written}
+
+
+def test_odd_texts_survive_their_file(tmp_path: Path) -> None:
+    texts = [
+        "tab\tand spaces  \n\n  more\n",
+        "\n",
+        "---\n# no comment\n",
+        "ends: with|\n\n\n",
+        "é\u2028\U0001f680",
+        "no",
+    ]
+    request = {"name": "odd", "model": "m", "input": [{"role": "user", "content": text} for text in texts]}
+    (item,) = as_written(openai.IMPORTER.read([Document("odd.json", request)], Options()), tmp_path)
+
+    write_file(item, None, {}, force=False)
+
+    (found,) = read_folder(tmp_path)
+    assert [message["content"] for message in found.content["messages"]] == texts
