@@ -29,7 +29,11 @@ def test_every_event_is_sent_by_a_test(path: Path) -> None:
 def test_every_http_event_has_the_keys_of_its_format(path: Path) -> None:
     event = load(path)
 
-    if path.stem.endswith(("-invoke", "create-api-key")):
+    if path.stem.startswith("release-"):
+        assert {"RequestType", "ResponseURL", "StackId", "RequestId", "ResourceType", "LogicalResourceId"} <= set(event)
+        assert ("PhysicalResourceId" in event) == (event["RequestType"] != "Create")
+        assert ("OldResourceProperties" in event) == (event["RequestType"] == "Update")
+    elif path.stem.endswith(("-invoke", "create-api-key")):
         assert "requestContext" not in event
     elif event.get("version") == "2.0":
         assert {"routeKey", "rawPath", "rawQueryString", "headers", "requestContext", "isBase64Encoded"} <= set(event)

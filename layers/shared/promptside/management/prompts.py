@@ -56,7 +56,7 @@ def create_prompt(services: ManagementServices, body: JsonObject) -> JsonObject:
         slug=pointer.slug, prompt_id=identity, version=1, version_id="", kind="chat", string="", created_at=now
     )
     # Without one, the error for a missing template comes from reading it.
-    version = _draft(services, empty, {"string": None, **body})
+    version = draft_prompt(services, empty, {"string": None, **body})
     services.prompts.create(pointer, version)
     answer = {"id": identity, "slug": pointer.slug, "version_id": version.version_id, "object": "prompt"}
     return with_warnings(answer, draft_warnings(services, version))
@@ -75,7 +75,7 @@ def update_prompt(services: ManagementServices, name: str, body: JsonObject) -> 
         base = services.prompts.version(old, old.latest)
         now = services.timestamp()
         start = replace(base, version=old.latest + 1, description=None, created_at=now)
-        return renamed(old, body, now), _draft(services, start, body)
+        return renamed(old, body, now), draft_prompt(services, start, body)
 
     pointer, version = services.prompts.add_version(name, make)
     answer = {"id": pointer.id, "slug": pointer.slug, "prompt_version_id": version.version_id}
@@ -166,7 +166,7 @@ def matching(pointers: list[Pointer], query: Mapping[str, str]) -> list[Pointer]
     return found
 
 
-def _draft(services: ManagementServices, base: PromptVersion, body: JsonObject) -> PromptVersion:
+def draft_prompt(services: ManagementServices, base: PromptVersion, body: JsonObject) -> PromptVersion:
     """Return `base` with the body's fields in their places, compiled once to see that it can be."""
     version = replace(
         base,

@@ -36,7 +36,7 @@ _LAST_CHUNK_SECONDS = 0.02
 class HttpRequest:
     """What to send."""
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT"]
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
