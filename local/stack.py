@@ -20,6 +20,7 @@ from promptside.wiring import build_services, dynamodb_client, ssm_secrets
 
 _EXAMPLE = "welcome"
 _TABLE = "promptside"
+_RUN_TABLE = "promptside-runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def build_stack(options: Options, environment: Mapping[str, str], *, store_url: 
     client = dynamodb_client(settings)
     try:
         create_tables(client, settings.table)
+        create_tables(client, _RUN_TABLE)
         keys = ApiKeyStore(client, table=settings.table, workspace=settings.workspace)
         record = keys.ensure(options.api_key, "local", {"*"})
         seeded = seed(client, settings.table, options.examples)
@@ -65,6 +67,7 @@ def function_environment(environment: Mapping[str, str], *, store_url: str, demo
     """Return the variables that the functions get here; a user's own log level stays."""
     variables = {
         "PROMPTSIDE_TABLE": _TABLE,
+        "PROMPTSIDE_RUN_TABLE": _RUN_TABLE,
         "PROMPTSIDE_SECRETS_PREFIX": "/promptside",
         "PROMPTSIDE_STORE_ENDPOINT": store_url,
         "PROMPTSIDE_DEMO_BASE_URL": f"{demo_url}/v1",

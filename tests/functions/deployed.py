@@ -53,12 +53,14 @@ class Deployment:
     folder: Path
     upstream: Upstream
     table: str = ""
+    run_table: str = ""
     prefix: str = ""
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Create the table, the prompt, the key and the provider's secret."""
         self.table = self.table or self.engine.new_table()
+        self.run_table = self.run_table or self.engine.new_table()
         self.prefix = self.prefix or self.engine.new_prefix()
         client = self.engine.client("dynamodb")
         ApiKeyStore(client, table=self.table).ensure(API_KEY, "events", {"*"})
@@ -81,6 +83,7 @@ class Deployment:
         runtime = _runtime_directory(self.folder)
         values = {
             "PROMPTSIDE_TABLE": self.table,
+            "PROMPTSIDE_RUN_TABLE": self.run_table,
             "PROMPTSIDE_SECRETS_PREFIX": self.prefix,
             "PROMPTSIDE_ALLOWED_CUSTOM_HOSTS": "",
             "PROMPTSIDE_IAM_CALLERS": "false",

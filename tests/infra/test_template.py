@@ -12,7 +12,9 @@ from tests.infra.stack import ROOT, functions, resources, template
 
 RUN_ACTIONS = {
     "dynamodb:BatchGetItem",
+    "dynamodb:DeleteItem",
     "dynamodb:GetItem",
+    "dynamodb:PutItem",
     "dynamodb:Query",
     "ssm:GetParameter",
     "ssm:GetParameters",
@@ -238,6 +240,17 @@ def test_the_prompt_table_survives_mistakes() -> None:
     assert table["DeletionProtectionEnabled"] == {"Ref": "TableDeletionProtection"}
     assert template()["Resources"]["PromptTable"]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert template()["Parameters"]["TableDeletionProtection"]["Default"] == "true"
+
+
+def test_what_runs_prompts_writes_to_the_run_table_only() -> None:
+    writes = {"dynamodb:PutItem", "dynamodb:DeleteItem"}
+    tables = [
+        statement["Resource"]
+        for statement in statements_of("StreamingRole")
+        if writes & set(as_list(statement["Action"]))
+    ]
+
+    assert tables == [{"Fn::GetAtt": "RunTable.Arn"}]
 
 
 def test_the_run_table_forgets_by_itself() -> None:

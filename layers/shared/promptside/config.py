@@ -16,6 +16,8 @@ class Settings:
     table: str
     secrets_prefix: str
     workspace: str = "default"
+    run_table: str | None = None
+    """Where claims of runs are kept; without it, calls with an Idempotency-Key are refused."""
     region: str = "us-east-1"
     allowed_custom_hosts: tuple[str, ...] = ()
     allow_private_hosts: bool = False
@@ -41,6 +43,7 @@ class Settings:
             table=_required(env, "PROMPTSIDE_TABLE"),
             secrets_prefix=_required(env, "PROMPTSIDE_SECRETS_PREFIX").rstrip("/"),
             workspace=env.get("PROMPTSIDE_WORKSPACE", "default"),
+            run_table=env.get("PROMPTSIDE_RUN_TABLE") or None,
             region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "us-east-1",
             allowed_custom_hosts=_list(env.get("PROMPTSIDE_ALLOWED_CUSTOM_HOSTS", "")),
             allow_private_hosts=env.get("PROMPTSIDE_ALLOW_PRIVATE_HOSTS", "") == "true",

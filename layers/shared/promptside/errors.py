@@ -16,6 +16,7 @@ PromptsideError
 ├── ProviderError             any  what the provider answered, in the common body
 ├── ProviderUnusable          502  an answer that is not one: HTML, empty, cut, a redirect
 ├── ProviderUnreachable       502  no connection to the provider
+│   └── ProviderNotConnected  502  there was none from the start: nothing was sent
 ├── ProviderTimeout           504  our own limits on a silent provider
 └── DeadlineExceeded          504  the function's own time is nearly over
 
@@ -216,6 +217,10 @@ class ProviderUnreachable(ProviderError):
     """No connection to the provider, or it was lost before an answer."""
 
     code = "provider_unreachable"
+
+
+class ProviderNotConnected(ProviderUnreachable):
+    """No connection came about, so the provider has done nothing."""
 
 
 class ProviderTimeout(ProviderError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from promptside.config import Settings
 from promptside.repairs import Repairs
 from promptside.store.base import PromptReader, SecretStore
+from promptside.store.claims import ClaimStore
 from promptside.template.library import TemplateLibrary
 from promptside.transport.base import Transport
 from promptside.variable_schemas import VariableChecker
@@ -26,3 +27,4 @@ class Services:
     templates: TemplateLibrary = field(default_factory=TemplateLibrary)
     repairs: Repairs = field(default_factory=Repairs)
     variables: VariableChecker = field(default_factory=VariableChecker)
+    claims: ClaimStore | None = None

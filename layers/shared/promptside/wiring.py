@@ -10,6 +10,7 @@ from promptside.config import Settings
 from promptside.log import set_level
 from promptside.services import Services
 from promptside.store.base import SecretStore
+from promptside.store.claims import ClaimStore
 from promptside.store.reader import DynamoPromptReader
 from promptside.store.secrets import SsmSecretStore
 from promptside.transport.http import HttpTransport
@@ -23,13 +24,18 @@ _STORE_TIMEOUT_SECONDS = 2
 def build_services(settings: Settings, *, secrets: SecretStore | None = None) -> Services:
     """Build what a run needs; `secrets` replaces the SSM store in local runs."""
     set_level(settings.log_level)
+    client = reading_client(settings)
+    claims = None
+    if settings.run_table is not None:
+        claims = ClaimStore(client, table=settings.run_table, workspace=settings.workspace)
     return Services(
-        prompts=DynamoPromptReader(reading_client(settings), table=settings.table, workspace=settings.workspace),
+        prompts=DynamoPromptReader(client, table=settings.table, workspace=settings.workspace),
         secrets=secrets or ssm_secrets(settings),
         transport=HttpTransport(allow_private_hosts=settings.allow_private_hosts),
         settings=settings,
         clock=time.time,
         new_id=lambda: uuid.uuid4().hex,
+        claims=claims,
     )
 
 

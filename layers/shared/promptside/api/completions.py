@@ -96,6 +96,8 @@ class EventBody:
         self._events = events
         self._keep_alive_seconds = keep_alive_seconds
         self._trace_id = trace_id
+        self.complete = False
+        """Whether what was yielded last ends a whole answer."""
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield what to write at once; `b""` when there is nothing but the client should be looked at."""
@@ -112,7 +114,9 @@ class EventBody:
                     written = time.monotonic()
                 else:
                     yield b""
-            yield self._events.end()
+            end = self._events.end()
+            self.complete = True
+            yield end
         except PromptsideError as error:
             log_event("stream_failed", trace_id=self._trace_id, code=error.code, provider=error.provider)
             yield encode_error(error.to_body())

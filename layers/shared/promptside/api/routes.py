@@ -14,6 +14,7 @@ from promptside.api.runs import key_digest, parse_reference, parse_run
 from promptside.errors import InternalError, JsonObject, MethodNotAllowed, NotFound, PromptsideError
 from promptside.log import log_event, log_failure
 from promptside.schema.prompt import Reference
+from promptside.schema.request import RunRequest
 from promptside.services import Services
 
 _ACTIONS = ("completions", "render")
@@ -53,7 +54,7 @@ def invoke(services: Services, event: JsonObject, *, deadline: float | None = No
             raise NotFound("Name the prompt to run in 'prompt_id'", param="prompt_id", code="prompt_not_found")
         body = {name: value for name, value in event.items() if name != "headers"}
         run_request = parse_run(request, parse_reference(prompt_id), trace_id=trace_id, trusted=True, body=body)
-        return answer_completion(services, run_request, deadline)
+        return _run(services, request, run_request, answer_completion, deadline=deadline)
 
     return answered(request, run)
 
@@ -87,7 +88,7 @@ def _dispatch(
     run_request = parse_run(request, reference, trace_id=trace_id, trusted=trusted)
     if segments[2] == "render":
         return answer_render(services, run_request, with_plan=request.query.get("plan") in _YES)
-    return answer_completion(services, run_request, deadline)
+    return _run(services, request, run_request, answer_completion, deadline=deadline)
 
 
 def _answer_openai(
@@ -107,9 +108,25 @@ def _answer_openai(
     asked = parse_responses_body(body) if wants_response else parse_chat_body(body)
     run = parse_run(request, asked.reference, trace_id=trace_id, trusted=trusted, body=asked.body)
     run = replace(run, appended=asked.appended)
-    if wants_response:
-        return answer_response(services, run, deadline)
-    return answer_completion(services, run, deadline)
+    return _run(services, request, run, answer_response if wants_response else answer_completion, deadline=deadline)
+
+
+def _run(
+    services: Services,
+    request: HttpRequest,
+    run: RunRequest,
+    answer: Callable[[Services, RunRequest, float | None], HttpResponse],
+    *,
+    deadline: float | None,
+) -> HttpResponse:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return answer(services, run, deadline)
+    # Most calls have no key.
+    from promptside.api.idempotency import answer_once
+
+    shape = "response" if answer is answer_response else "completion"
+    return answer_once(services, run, key, lambda: answer(services, run, deadline), shape=shape, deadline=deadline)
 
 
 def _is_run(segments: tuple[str, ...]) -> bool:

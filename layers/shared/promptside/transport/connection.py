@@ -13,7 +13,7 @@ from pathlib import Path
 
 from urllib3.util import wait_for_read
 
-from promptside.errors import ProviderTimeout, ProviderUnreachable
+from promptside.errors import ProviderNotConnected, ProviderTimeout
 from promptside.transport.addresses import Resolver, require_public
 from promptside.transport.http1 import Origin
 
@@ -86,7 +86,7 @@ class Connections:
     def connect(self, origin: Origin, *, guarded: bool, until: float, deadline: float) -> Connection:
         """Open a new connection, with TLS if the scheme says so, to an address that was checked if `guarded`.
 
-        Raises InvalidRequest for a refused address, ProviderUnreachable, and ProviderTimeout when it is the `deadline`
+        Raises InvalidRequest for a refused address, ProviderNotConnected, and ProviderTimeout when it is the `deadline`
         that is over and not only the time to connect, `until`.
         """
         try:
@@ -98,7 +98,7 @@ class Connections:
         except (OSError, UnicodeError) as exc:
             if time.monotonic() >= deadline:
                 raise ProviderTimeout(f"{origin.host} could not be reached before the time was over") from exc
-            raise ProviderUnreachable(f"{origin.host} cannot be reached: {_reason(exc)}") from exc
+            raise ProviderNotConnected(f"{origin.host} cannot be reached: {_reason(exc)}") from exc
 
     def give(self, connection: Connection) -> None:
         """Keep a connection whose answer was read to its end; the oldest makes room."""
