@@ -8,9 +8,9 @@ DynamoDB deletes expired items late, so every read looks at `expires_at` itself.
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -83,7 +83,7 @@ class ClaimStore:
     def finish(self, claim: Claim, answer: KeptAnswer, *, now: float, seconds: float) -> bool:
         """Keep the answer for `seconds`. False: it is too large, and the run is marked as interrupted."""
         head = json.dumps({"status": answer.status, "headers": dict(answer.headers)}).encode()
-        packed = gzip.compress(head + b"\n" + answer.body, compresslevel=5, mtime=0)
+        packed = zlib.compress(head + b"\n" + answer.body, level=5)
         pieces = [packed[start : start + LARGEST_PART] for start in range(0, len(packed), LARGEST_PART)]
         if len(pieces) > MOST_PARTS:
             self.interrupt(claim, now=now, seconds=seconds)
@@ -119,7 +119,7 @@ class ClaimStore:
             if item is None:
                 return None
             pieces.append(item["answer"]["B"])
-        head, _, body = gzip.decompress(b"".join(pieces)).partition(b"\n")
+        head, _, body = zlib.decompress(b"".join(pieces)).partition(b"\n")
         described = json.loads(head)
         return KeptAnswer(described["status"], described["headers"], body)
 
