@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,7 @@ _CONNECT_SECONDS = 10.0
 _CALL_SECONDS = 60.0
 _RUN_SECONDS = 900.0
 _TRIES = 4
+_CONNECTION = re.compile(r"^<?\w+Connection(Pool)?\(.*?\)>?: ")
 
 
 class Client:
@@ -150,7 +152,7 @@ class Client:
         if self.target.is_local:
             return Unreachable(f"Nothing answers on {self.target.url}: is 'make run' running?")
         # urllib3 puts its own objects in front of what happened.
-        reason = str(cause).rpartition(">: ")[2] or type(cause).__name__
+        reason = _CONNECTION.sub("", str(cause)) or type(cause).__name__
         return Unreachable(f"{self.target.url} cannot be reached: {reason}")
 
 

@@ -80,8 +80,8 @@ def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
         table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console = Console(markup=False, highlight=False, emoji=False)
-    console.print(table, width=None if console.is_terminal else _PIPE_WIDTH, crop=console.is_terminal)
+    terminal = Console().is_terminal
+    Console(width=None if terminal else _PIPE_WIDTH, markup=False, highlight=False, emoji=False).print(table)
 
 
 def show_notes(title: str, notes: Iterable[tuple[str, str]]) -> None:

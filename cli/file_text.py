@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,9 @@ def updated_text(old: str, slug: str, content: JsonObject) -> str:
         return new_text(fields)
     head, texts = blocks
     for name in fields:
-        # A default that stands in the file is as good as none.
         if name not in before or not _equal(fields[name], before[name]):
-            texts[name] = dump({name: fields[name]})
+            texts[name] = _comments(texts.get(name, "")) + dump({name: fields[name]})
+    # A default that stands in the file is as good as none.
     kept = {name: text for name, text in texts.items() if name in fields or not before.get(name)}
     text = head + "".join(_ended(kept[name]) for name in _order(list(before), list(kept)))
     return text if _says(text, fields) else new_text(fields)
@@ -91,11 +92,20 @@ def _blocks(text: str) -> tuple[str, dict[str, str]] | None:
     starts = [key.start_mark.line for key, _ in root.value]
     if any(key.start_mark.column for key, _ in root.value) or len(set(starts)) != len(starts):
         return None
+    # A comment above a field belongs to it.
+    starts = [_with_comments(lines, start) for start in starts]
     ends = [*starts[1:], len(lines)]
     texts = {
         key.value: "".join(lines[start:end]) for (key, _), start, end in zip(root.value, starts, ends, strict=True)
     }
     return "".join(lines[: starts[0]]), texts
+
+
+def _with_comments(lines: list[str], start: int) -> int:
+    """Return the first of the comment lines directly above a field. A block text cannot hold them: it is indented."""
+    while start > 0 and lines[start - 1].startswith("#"):
+        start -= 1
+    return start
 
 
 def _says(text: str, fields: JsonObject) -> bool:
@@ -110,10 +120,14 @@ def _order(old: list[str], wanted: list[str]) -> list[str]:
     """Return the fields as they stood, new ones where they stand in a new file."""
     order = [name for name in old if name in wanted]
     for name in sorted(set(wanted) - set(order), key=ORDER.index):
-        before = ORDER[: ORDER.index(name)]
-        place = max((order.index(other) + 1 for other in order if other in before), default=0)
+        before = reversed(ORDER[: ORDER.index(name)])
+        place = next((order.index(other) + 1 for other in before if other in order), 0)
         order.insert(place, name)
     return order
+
+
+def _comments(block: str) -> str:
+    return "".join(takewhile(lambda line: line.startswith("#"), block.splitlines(keepends=True)))
 
 
 def _ended(text: str) -> str:

@@ -54,7 +54,7 @@ def command(
     source_url: str | None,
     force: bool,
 ) -> None:
-    r"""List what FILES, or without any the source's API, would give, and what cannot be carried over and why.
+    """List what FILES, or without any the source's API, would give, and what cannot be carried over and why.
 
     \b
       openai     prompts, requests or responses as JSON; there is no API to read stored prompts
@@ -64,7 +64,7 @@ def command(
       bedrock    its API with AWS credentials, or what 'aws bedrock-agent get-prompt' printed
 
     Nothing is written or sent without --write or --push. Running it again finishes an import that was interrupted.
-    """
+    """  # noqa: D301 - click reads the character
     importer = get_importer(source)
     options = Options(virtual_key=virtual_key, model=model, all_versions=all_versions)
     try:

@@ -45,7 +45,7 @@ class _Commands(click.Group):
 )
 @click.pass_context
 def main(context: click.Context, *, url: str | None, api_key: str | None, target: str | None, directory: Path) -> None:
-    r"""Prompts as code: keep prompts in files, push them to a stack, run them.
+    """Prompts as code: keep prompts in files, push them to a stack, run them.
 
     \b
       promptside init                      a first prompt and promptside.yaml
@@ -54,6 +54,6 @@ def main(context: click.Context, *, url: str | None, api_key: str | None, target
       promptside run welcome -v name=Ada   run a prompt, token by token
 
     Without options it talks to the local run ('make run').
-    """
+    """  # noqa: D301 - click reads the character
     environment = os.environ  # noqa: TID251 - the command line's own edge
     context.obj = Context(directory.resolve(), Choice(url, api_key, target), environment)

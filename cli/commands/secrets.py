@@ -39,14 +39,14 @@ def command(context: click.Context, prefix: str | None, region: str | None) -> N
 )
 @click.pass_context
 def put(context: click.Context, provider: str, fields: tuple[str, ...]) -> None:
-    r"""Store a provider's key, read from standard input or asked for without showing it.
+    """Store a provider's key, read from standard input or asked for without showing it.
 
     \b
       promptside secrets put openai < key.txt
-      promptside secrets put azure-openai -f api_key -f azure_resource_name
+      promptside secrets put azure-openai -f api_key -f resource_name
 
     Standard input may also be the JSON object of all fields.
-    """
+    """  # noqa: D301 - click reads the character
     adapter = _provider(provider)
     values = _values(adapter, fields or ("api_key",))
     with _store(context) as store:
@@ -92,7 +92,7 @@ def _store(context: click.Context) -> Iterator[ParameterStore]:
             "Say which stack's: --prefix with its output SecretsPrefix, or secrets_prefix of the target"
         )
     try:
-        yield ParameterStore(prefix, region or (target.region if target else None))
+        yield ParameterStore(prefix, region or (target.region if target else None) or own.environment.get("AWS_REGION"))
     except StoreFailed as error:
         raise CommandFailed(str(error)) from error
 
