@@ -12,12 +12,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 
 from promptside.errors import InvalidRequest, ProviderError
 from promptside.management.labels import create_label
 from promptside.management.prompts import create_prompt, publish_prompt, update_prompt
 from tests.engines import REGION, Engine
-from tests.infra.stack import ROOT
+from tests.infra.stack import ROOT, TemplateLoader
 from tests.upstream import Reply, Request, Upstream
 
 APP = ROOT / "functions" / "releases" / "app.py"
@@ -300,6 +301,35 @@ def test_a_version_that_somebody_published_by_hand_is_superseded_by_the_stack(re
     answer = releases.update(physical_id, old, properties(Name="Touched"))
 
     assert (answer["Data"]["Version"], releases.state()) == ("1", (2, 1, {}))
+
+
+def as_cloudformation_sends(value: Any) -> Any:
+    """Return a template's value with its numbers and booleans as text, and `ServiceToken` resolved."""
+    if isinstance(value, dict):
+        return {
+            name: "arn" if name == "ServiceToken" else as_cloudformation_sends(item) for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [as_cloudformation_sends(item) for item in value]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def test_the_documented_template_is_released_and_deleted(releases: Releases) -> None:
+    text = (ROOT / "docs" / "stack-resources.md").read_text()
+    example = yaml.load(text.partition("```yaml\n")[2].partition("```")[0], TemplateLoader)
+    resources = example["Resources"]
+
+    made = {
+        name: releases.create(name, **as_cloudformation_sends(resources[name]["Properties"]))
+        for name in ("Tone", "Greeting")
+    }
+    version = releases.module.services.prompts.version(releases.module.services.prompts.get("shop-greeting"), 1)
+    deleted = [releases.delete(made[name]["PhysicalResourceId"]) for name in ("Greeting", "Tone")]
+
+    assert [answer["Status"] for answer in [*made.values(), *deleted]] == ["SUCCESS"] * 4
+    assert set(resources) == set(made)
+    assert (version.partials, version.parameters) == (("shop-tone",), {"max_completion_tokens": 200})
+    assert version.variables_schema == resources["Greeting"]["Properties"]["VariablesSchema"]
 
 
 def test_a_crash_is_answered_without_its_text(releases: Releases) -> None:

@@ -14,11 +14,11 @@ HOST_LAYER = ROOT / ".aws-sam" / "host"
 BUILD_HINT = "Run `make build .aws-sam/host/built` first, or `make test`, which does"
 
 
-class _Loader(yaml.SafeLoader):
+class TemplateLoader(yaml.SafeLoader):
     """YAML with CloudFormation's short functions: `!Ref x` becomes `{"Ref": "x"}`, `!Sub x` `{"Fn::Sub": "x"}`."""
 
 
-def _function(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _function(loader: TemplateLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
     if isinstance(node, yaml.ScalarNode):
         return {name: loader.construct_scalar(node)}
@@ -28,13 +28,13 @@ def _function(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     return {name: loader.construct_mapping(node, deep=True)}
 
 
-_Loader.add_multi_constructor("!", _function)
+TemplateLoader.add_multi_constructor("!", _function)
 
 
 @cache
 def template() -> dict[str, Any]:
     """Return the whole template."""
-    value: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)
+    value: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), TemplateLoader)
     return value
 
 
