@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 from cli.prompt_files import PartialFile, PromptFile
 from cli.stored_form import join_messages, split_messages
-from promptside.management.drafts import kind_of
 from promptside.schema.prompt import JsonObject, Kind
 
 Family = Literal["prompt", "partial"]
@@ -75,7 +74,7 @@ def partial_content(file: PartialFile) -> JsonObject:
 def stored_prompt(view: JsonObject) -> Stored:
     """Read the answer of `GET /v1/prompts/{slug}`."""
     metadata = view.get("template_metadata") or {}
-    content = content_of(view, view["string"], kind_of(view["string"], metadata), raw=bool(view.get("is_raw_template")))
+    content = content_of(view, view["string"], _kind(view["string"], metadata), raw=bool(view.get("is_raw_template")))
     return Stored(
         Name("prompt", view["slug"]),
         content,
@@ -147,6 +146,13 @@ def digest(content: JsonObject) -> str:
 def same(one: JsonObject, other: JsonObject) -> bool:
     """Tell whether two contents are equal; unlike Python, `true` and `1` are not."""
     return digest(one) == digest(other)
+
+
+def _kind(string: str, metadata: JsonObject) -> Kind:
+    """Return what a stack takes a template for: chat for what looks like a JSON list, unless its metadata says so."""
+    given = metadata.get("template_type")
+    is_chat = string.lstrip().startswith("[") if given is None else given == "chat"
+    return "chat" if is_chat else "text"
 
 
 def _template(string: str, kind: Kind, *, raw: bool) -> JsonObject:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 import yaml
 
 _SHORT = 72
+# Control characters, and what YAML or an editor takes for the end of a line or leaves out.
+_NEEDS_ESCAPES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
 
 def dump(value: Any) -> str:
@@ -43,7 +46,7 @@ class _ReadableDumper(yaml.SafeDumper):
     def analyze_scalar(self, scalar: str) -> Any:
         """Allow block style for spaces at the ends of lines, too; `dump` sees whether it came out right."""
         analysis = super().analyze_scalar(scalar)
-        if analysis.multiline and all(character.isprintable() or character in "\n\t" for character in scalar):
+        if analysis.multiline and not _NEEDS_ESCAPES.search(scalar):
             analysis.allow_block = True
         return analysis
 
@@ -55,8 +58,10 @@ class _ReadableDumper(yaml.SafeDumper):
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
     style = None
-    if "\n" in text:
-        style = "|" if text.strip() else '"'
+    if _NEEDS_ESCAPES.search(text) or ("\n" in text and not text.strip()):
+        style = '"'
+    elif "\n" in text:
+        style = "|"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cli.stored_form import join_messages, split_messages
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 CONTENTS = st.one_of(TEXTS, st.lists(st.fixed_dictionaries({"type": st.just("text"), "text": TEXTS}), max_size=3))
 MESSAGES = st.fixed_dictionaries({"role": st.sampled_from(["system", "user"]), "content": CONTENTS})
 PLACEHOLDERS = st.sampled_from(["{{chat_history}}", "{{{chat history}}}", "{{>>examples}}"])
