@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 from cli.client import CONNECTIONS, Client
 from cli.content import Family, Name, Stored, stored_partial, stored_prompt, version_body
@@ -33,6 +32,7 @@ class Stack:
 
     def latest(self, names: Iterable[Name], advance: Advance = lambda: None) -> Iterator[Stored]:
         """Yield the latest versions of those that are there, in the order of the names, reading several at once."""
+        from concurrent.futures import ThreadPoolExecutor
 
         def read(name: Name) -> Stored | None:
             found = self.find(name)

@@ -7,7 +7,7 @@ import click
 from cli.commands.context import Context
 from cli.commands.push import make_plan
 from cli.differences import unified
-from cli.display import count, output, say, show_diff, show_warning
+from cli.display import count, say, show_diff, show_warning
 
 
 @click.command("diff")
@@ -19,7 +19,7 @@ def command(context: Context, slugs: tuple[str, ...], *, name_only: bool) -> Non
     plan = make_plan(context, slugs, publish=False)
     for step in plan.changes:
         if name_only:
-            output().print(f"{step.action}  {step.written.name}")
+            click.echo(f"{step.action}  {step.written.name}")
         else:
             show_diff(unified(step.stored, step.written))
     for step in plan.conflicts:

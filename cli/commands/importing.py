@@ -9,7 +9,7 @@ import click
 
 from cli.commands.context import Context
 from cli.commands.push import conflict_message
-from cli.display import count, output, progress, say, show_action, show_notes, show_table, show_warning
+from cli.display import count, progress, say, show_action, show_notes, show_table, show_warning
 from cli.errors import CommandFailed
 from cli.folder import Written
 from cli.imported import as_written, move_labels, push_history, write_file
@@ -113,7 +113,7 @@ def _show(importer: Importer, result: ImportResult) -> None:
         show_table(("KIND", "SLUG", "NAME", "MODEL", "VERSIONS"), rows)
     show_notes("Carried over, with a remark:", [(note.what, note.text) for note in result.notes])
     show_notes("Not carried over:", [(skipped.what, skipped.why) for skipped in result.skipped])
-    output().print(
+    click.echo(
         f"\n{importer.title}: {count(len(result.prompts), 'prompt')}, {count(len(result.partials), 'partial')},"
         f" {count(len(result.skipped), 'thing')} not carried over"
     )
@@ -157,7 +157,7 @@ def _push(context: Context, result: ImportResult, written: list[Written], *, for
             show_action(what, str(name), detail)
         for name, warning in done.warnings:
             show_warning(f"{name}: {warning}")
-    output().print(f"{count(len(done.lines), 'change')} on {context.target}")
+    click.echo(f"{count(len(done.lines), 'change')} on {context.target}")
 
 
 def _move_labels(context: Context, result: ImportResult, *, all_versions: bool) -> None:

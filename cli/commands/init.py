@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cli.commands.context import Context
-from cli.display import output, show_action
+from cli.display import show_action
 from cli.errors import CommandFailed
 from cli.file_text import write_whole
 from cli.lock import FILE as LOCK_FILE
@@ -70,7 +70,7 @@ def command(context: Context) -> None:
         write_whole(path, text)
         show_action("created", str(path.relative_to(root)))
     _ignore_lock(root)
-    output().print("Next: 'promptside push', then 'promptside run haiku'")
+    click.echo("Next: 'promptside push', then 'promptside run haiku'")
 
 
 def _ignore_lock(root: Path) -> None:

@@ -7,7 +7,7 @@ import re
 import click
 
 from cli.commands.context import Context
-from cli.display import output, say, show_table
+from cli.display import say, show_table
 
 _DURATION = re.compile(r"(\d{1,5})([mhd])")
 _MILLISECONDS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -65,7 +65,7 @@ def revoke(context: Context, key_id: str, *, yes: bool) -> None:
     if not yes:
         click.confirm(f"Revoke '{key['name']}'? Whoever uses it is shut out at once", abort=True)
     context.client.send("DELETE", f"/api-keys/{key_id}", {})
-    output().print(f"Revoked '{key['name']}' ({key_id})")
+    click.echo(f"Revoked '{key['name']}' ({key_id})")
 
 
 @command.command("rotate")
@@ -84,7 +84,7 @@ def _show_key(key: str, what: str) -> None:
     """Print the key alone on standard output, so that it can be piped to where it belongs."""
     say(what)
     say(_ONCE)
-    output().print(key)
+    click.echo(key)
 
 
 def _milliseconds(text: str) -> int:

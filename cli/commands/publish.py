@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from cli.commands.context import Context
-from cli.display import output
 from cli.errors import CommandFailed
 
 
@@ -24,7 +23,7 @@ def command(context: Context, slug: str, version: int | None, label: str | None)
         version = stored.version
     if label is None:
         context.stack.publish(name, version)
-        output().print(f"Published version {version} of {name} on {context.target}")
+        click.echo(f"Published version {version} of {name} on {context.target}")
         return
     if name.family == "partial":
         raise CommandFailed("Partials have no labels: refer to a version of one as {{>" + name.slug + "@3}}")
@@ -32,4 +31,4 @@ def command(context: Context, slug: str, version: int | None, label: str | None)
     if label not in labels:
         raise CommandFailed(f"There is no label '{label}'; known are {', '.join(labels)}")
     context.client.send("PUT", f"/prompts/{name.slug}/versions/{version}", {"label_id": labels[label]})
-    output().print(f"Label {label} is on version {version} of {name} on {context.target}")
+    click.echo(f"Label {label} is on version {version} of {name} on {context.target}")

@@ -6,7 +6,7 @@ import click
 
 from cli.commands.context import Context
 from cli.content import Name
-from cli.display import count, output, show_action
+from cli.display import count, show_action
 from cli.errors import CommandFailed
 from cli.pulling import Pulled, carry_out, plan_pull
 
@@ -54,7 +54,7 @@ def _finish(context: Context, plans: list[Pulled]) -> None:
     unchanged = sum(pulled.outcome == "same" for pulled in plans)
     conflicts = [pulled for pulled in plans if pulled.outcome == "conflict"]
     changed = sum(pulled.text is not None for pulled in plans)
-    output().print(f"{count(changed, 'file')} written, {unchanged} unchanged, from {context.target}")
+    click.echo(f"{count(changed, 'file')} written, {unchanged} unchanged, from {context.target}")
     if conflicts:
         names = " ".join(str(pulled.stored.name) for pulled in conflicts)
         raise CommandFailed(

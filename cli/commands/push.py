@@ -6,7 +6,7 @@ import click
 
 from cli.commands.context import Context
 from cli.differences import unified
-from cli.display import count, output, progress, show_action, show_diff, show_warning
+from cli.display import count, progress, show_action, show_diff, show_warning
 from cli.errors import CommandFailed
 from cli.planning import Plan, plan_push
 from cli.pushing import Done, push, steps_of
@@ -42,7 +42,7 @@ def command(
             show_action(what, str(name), detail)
         for name, warning in done.warnings:
             show_warning(f"{name}: {warning}")
-    output().print(_summary(context, plan, done, publish=publish))
+    click.echo(_summary(context, plan, done, publish=publish))
 
 
 def make_plan(context: Context, slugs: tuple[str, ...], *, publish: bool) -> Plan:
@@ -84,7 +84,7 @@ def _check(plan: Plan) -> None:
         )
     if plan.changes:
         raise CommandFailed(f"Files and stack differ: {count(len(plan.changes), 'prompt')} of {len(plan.steps)}")
-    output().print(f"Files and stack agree: {count(len(plan.steps), 'file')}")
+    click.echo(f"Files and stack agree: {count(len(plan.steps), 'file')}")
 
 
 def _summary(context: Context, plan: Plan, done: Done, *, publish: bool) -> str:

@@ -9,7 +9,7 @@ import click
 
 from cli.commands.context import Context
 from cli.commands.variables import read_values, read_variables
-from cli.display import output, show_warning
+from cli.display import show_warning
 from cli.yaml_text import dump
 from promptside.schema.prompt import JsonObject
 
@@ -48,12 +48,12 @@ def command(
     }
     answer = context.client.run(f"/prompts/{slug}/render{'?plan=true' if plan else ''}", body)
     if as_json:
-        output().print(json.dumps(answer, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         return
-    output().print(dump(answer["data"]).rstrip("\n"))
+    click.echo(dump(answer["data"]).rstrip("\n"))
     if plan:
         planned = dict(answer["plan"])
         warnings = planned.pop("warnings", [])
-        output().print("\n" + dump({"plan": planned}).rstrip("\n"))
+        click.echo("\n" + dump({"plan": planned}).rstrip("\n"))
         for warning in warnings:
             show_warning(warning)

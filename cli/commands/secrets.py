@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import click
 
 from cli.commands.context import Context
-from cli.display import output, show_table
+from cli.display import show_table
 from cli.errors import CommandFailed
 from cli.parameter_store import ParameterStore, StoreFailed
 from promptside.errors import PromptsideError
@@ -51,7 +51,7 @@ def put(context: click.Context, provider: str, fields: tuple[str, ...]) -> None:
     values = _values(adapter, fields or ("api_key",))
     with _store(context) as store:
         path = store.put(_name(provider), values)
-    output().print(f"Stored {', '.join(values)} in {path}; calls use it within minutes, and at once after a refusal")
+    click.echo(f"Stored {', '.join(values)} in {path}; calls use it within minutes, and at once after a refusal")
 
 
 @command.command("list")
@@ -72,7 +72,7 @@ def delete(context: click.Context, provider: str, *, yes: bool) -> None:
     with _store(context) as store:
         if not yes:
             click.confirm(f"Delete the key of {provider}?", abort=True)
-        output().print(f"Deleted {store.delete(_name(provider))}")
+        click.echo(f"Deleted {store.delete(_name(provider))}")
 
 
 @contextmanager
