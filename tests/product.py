@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +17,18 @@ from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.routes import handle
 from promptside.config import Settings
 from promptside.errors import NotFound, Unauthenticated
-from promptside.schema.prompt import ApiKey, PartialVersion, PromptVersion, Reference, Resolution, VirtualKey
+from promptside.schema.config import Sought, prompt_reference
+from promptside.schema.prompt import (
+    ApiKey,
+    ConfigVersion,
+    PartialVersion,
+    PromptVersion,
+    Reference,
+    Resolution,
+    VirtualKey,
+)
 from promptside.services import Services
+from promptside.store.walk import config_not_found
 from promptside.transport.http import HttpTransport
 
 KEY = "ps-key-of-the-tests"
@@ -41,22 +52,42 @@ def prompt(**fields: Any) -> PromptVersion:
 
 @dataclass
 class MemoryPrompts:
-    """A PromptReader over one prompt."""
+    """A PromptReader over one prompt, and whatever else a config names.
+
+    `configs` are stored configs by slug, `prompts` further prompts by the reference that a target writes.
+    `key_config` is the caller's key's own config.
+    """
 
     version: PromptVersion
     partials: Mapping[str, PartialVersion] = field(default_factory=dict)
     virtual_keys: Mapping[str, VirtualKey] = field(default_factory=dict)
     scopes: frozenset[str] = frozenset({"completions.write"})
+    configs: Mapping[str, Any] = field(default_factory=dict)
+    prompts: Mapping[str, PromptVersion] = field(default_factory=dict)
+    key_config: str | None = None
 
     def resolve(
-        self, reference: Reference, *, key_digest: str | None, virtual_keys: Collection[str] = ()
+        self,
+        reference: Reference,
+        *,
+        key_digest: str | None,
+        virtual_keys: Collection[str] = (),
+        sought: Sought | None = None,
     ) -> Resolution:
         known = self.find_api_key(key_digest or "")
         if key_digest is not None and known is None:
             raise Unauthenticated
         if reference.id != self.version.slug:
             raise NotFound(f"Prompt '{reference.id}' not found", param="prompt_id", code="prompt_not_found")
-        return Resolution(known, self.version, self.partials, self.virtual_keys)
+        own = self.version.parameters.get("config")
+        slug = sought.slug if sought is not None else own if isinstance(own, str) else self.key_config
+        if isinstance(own, dict) and sought is None:
+            slug = None
+        if slug is not None and slug not in self.configs:
+            raise config_not_found(slug)
+        config = None if slug is None else ConfigVersion(slug, "c", 1, f"c-{slug}", self.configs[slug])
+        prompts = {prompt_reference(text): version for text, version in self.prompts.items()}
+        return Resolution(known, self.version, self.partials, self.virtual_keys, config=config, prompts=prompts)
 
     def find_api_key(self, digest: str) -> ApiKey | None:
         if digest != hashlib.sha256(KEY.encode()).hexdigest():
@@ -81,11 +112,18 @@ class MemorySecrets:
 
 
 class Product:
-    """Sends requests to the routes; `base_url` is where the provider listens."""
+    """Sends requests to the routes; `base_url` is where the provider listens.
+
+    `slept` are the pauses that were made, none of them real; `random` is what is drawn when something is.
+    """
 
     def __init__(self, base_url: str, *, version: PromptVersion | None = None, **options: Any) -> None:
         ids = itertools.count(1)
-        reader = {name: options.pop(name) for name in ("partials", "virtual_keys", "scopes") if name in options}
+        self.slept: list[float] = []
+        self.random = 0.0
+        reader = {
+            name: options.pop(name) for name in ("partials", "virtual_keys", "scopes", *_CONFIGURED) if name in options
+        }
         secrets = options.pop("secrets", None) or MemorySecrets([{"api_key": "sk-canary", "custom_host": base_url}])
         settings = {"table": "t", "secrets_prefix": "/p", "allow_private_hosts": True, **options}
         self.prompts = MemoryPrompts(version or prompt(), **reader)
@@ -99,7 +137,13 @@ class Product:
             settings=Settings(**settings),
             clock=lambda: 1_795_300_000.0,
             new_id=lambda: f"id{next(ids)}",
+            sleep=self._sleep,
+            random=lambda: self.random,
+            monotonic=lambda: time.monotonic() + sum(self.slept),
         )
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
 
     def post(
         self,
@@ -116,6 +160,7 @@ class Product:
         return handle(self.services, HttpRequest("POST", path, named, query or {}, raw), deadline=deadline)
 
 
+_CONFIGURED = ("configs", "prompts", "key_config")
 _opened: list[HttpTransport] = []
 
 

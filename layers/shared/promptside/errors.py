@@ -41,6 +41,12 @@ class PromptsideError(Exception):
     status: int = 500
     type: str = "api_error"
     code: str | None = "internal_error"
+    upstream_status: int | None = None
+    """The status that the provider really sent, which may differ from ours."""
+    should_retry: bool | None = None
+    """What the provider says about sending the same again, if it says anything."""
+    of_target: bool = False
+    """Whether another provider could do what this error refuses."""
     default_param: ClassVar[str | None] = None
 
     def __init__(

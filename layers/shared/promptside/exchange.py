@@ -35,6 +35,10 @@ class Prepared:
     request: ProviderRequest
     stale: bool = False
     """Whether the table could not be read and this is what it held a few minutes ago."""
+    option: str = "config"
+    """The path of the config's target that this is, or just that."""
+    retries: int = 0
+    """Attempts at this target before the present one."""
 
     @property
     def provider(self) -> Provider:
@@ -88,7 +92,12 @@ def _stream_refusal(prepared: Prepared, upstream: ProviderStream) -> PromptsideE
 def _refusal(prepared: Prepared, response: ProviderResponse) -> PromptsideError | None:
     if response.status < 400:
         return None
-    return prepared.provider.parse_error(response.status, response.headers, response.body)
+    error = prepared.provider.parse_error(response.status, response.headers, response.body)
+    error.upstream_status = response.status
+    advice = response.headers.get("x-should-retry")
+    if advice in ("true", "false"):
+        error.should_retry = advice == "true"
+    return error
 
 
 def _with_known_repairs(services: Services, prepared: Prepared) -> Prepared:

@@ -11,10 +11,11 @@ from promptside.template.prompt import RenderedPrompt
 OURS = frozenset({"variables", "prompt_id", "promptID", "promptId", "hyperparameters", "config", "timeout", "stream"})
 """Keys of a request body that are for us and never reach a provider."""
 
-_SETTINGS = frozenset({"strict_params"})
+_SETTINGS = frozenset({"strict_params", "request_timeout"})
 """Keys of stored parameters that steer this product and never reach a provider."""
 
-_TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
+TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
+"""Two names of one limit: whoever sets one of them takes the other away."""
 
 
 def merge_parameters(version: PromptVersion, rendered: RenderedPrompt, overrides: JsonObject) -> JsonObject:
@@ -29,9 +30,9 @@ def merge_parameters(version: PromptVersion, rendered: RenderedPrompt, overrides
     own, foreign = ("messages", "prompt") if version.kind == "chat" else ("prompt", "messages")
     merged.pop(foreign, None)
     merged[own] = rendered.messages if version.kind == "chat" else rendered.text
-    for limit in _TOKEN_LIMITS:
+    for limit in TOKEN_LIMITS:
         if overrides.get(limit) is not None:
-            for stored in _TOKEN_LIMITS:
+            for stored in TOKEN_LIMITS:
                 merged.pop(stored, None)
     merged.update({name: value for name, value in overrides.items() if name not in OURS and name != foreign})
     body = {

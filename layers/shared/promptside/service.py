@@ -1,9 +1,12 @@
 """The path of one request, readable in one sitting: prepare, then complete or stream.
 
-    prepare   authenticate and load (one DynamoDB read) -> render -> merge -> choose target -> build the request
-    complete  prepare -> send -> parse -> one completion
-    stream    prepare -> open -> hold until the first event -> map event by event -> chunks
-    render    the first half of prepare, answered as data
+    load      authenticate and read (one DynamoDB read)
+    prepare   render -> merge -> choose target -> build the request
+    complete  load -> prepare -> send -> parse -> one completion
+    stream    load -> prepare -> open -> hold until the first event -> map event by event -> chunks
+    render    load and the first half of prepare, answered as data
+
+With a config, `routing.execution` does the same from `prepare` on, once for each attempt at each target.
 
 Buffered, streamed and event-driven runs all come through here.
 """
@@ -11,9 +14,9 @@ Buffered, streamed and event-driven runs all come through here.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptside.errors import ConfigurationError, Forbidden, InvalidRequest, JsonObject
 from promptside.exchange import Prepared, blaming, exchange, open_stream
@@ -23,13 +26,17 @@ from promptside.merging import merge_parameters, strict_params
 from promptside.providers.base import ProviderCall
 from promptside.providers.strictness import strip_extras
 from promptside.schema.chat import Completion
+from promptside.schema.config import Sought
 from promptside.schema.prompt import PromptVersion, Resolution
 from promptside.schema.request import RunRequest
 from promptside.services import Services
 from promptside.streaming import ChunkStream
 from promptside.target import CREDENTIALS_MISSING, Target, check_signing, choose_target, requested_slugs
 from promptside.template.prompt import render_prompt
-from promptside.timeouts import run_limits
+from promptside.timeouts import run_limits, timed
+
+if TYPE_CHECKING:
+    from promptside.routing.config import Option
 
 SCOPE = "completions.write"
 
@@ -55,8 +62,20 @@ def complete(services: Services, request: RunRequest, *, deadline: float | None 
 
     `deadline` is on `time.monotonic()`: the moment by which an answer must have left. Raises PromptsideError.
     """
+    resolution = load_prompt(services, request)
+    option = config_in_force(services, request, resolution)
+    if option is not None:
+        # Most runs have no config.
+        from promptside.routing.execution import complete_routed
+
+        return complete_routed(services, request, resolution, option, deadline=deadline)
+    request = timed(request, resolution.prompt)
+    return complete_once(services, request, prepare(services, request, resolution), deadline=deadline)
+
+
+def complete_once(services: Services, request: RunRequest, prepared: Prepared, *, deadline: float | None) -> Finished:
+    """Send one prepared run and return its whole completion."""
     started = time.monotonic()
-    prepared = prepare(services, request)
     limits = run_limits(services.settings, request, deadline)
     with blaming(prepared.target, request, limits, deadline):
         prepared, body = exchange(services, request, prepared, limits)
@@ -73,8 +92,23 @@ def stream(services: Services, request: RunRequest, *, deadline: float | None = 
     Whatever goes wrong before the provider's first event is raised here, so that it can still have an HTTP status;
     what goes wrong later is raised by the stream. The caller's timeout bounds the wait for the first event only.
     """
+    resolution = load_prompt(services, request)
+    option = config_in_force(services, request, resolution)
+    if option is not None:
+        from promptside.routing.execution import stream_routed
+
+        return stream_routed(services, request, resolution, option, deadline=deadline)
+    request = timed(request, resolution.prompt)
+    hold_seconds = services.settings.keep_alive_seconds
+    prepared = prepare(services, request, resolution)
+    return stream_once(services, request, prepared, deadline=deadline, hold_seconds=hold_seconds)
+
+
+def stream_once(
+    services: Services, request: RunRequest, prepared: Prepared, *, deadline: float | None, hold_seconds: float
+) -> Started:
+    """Open the stream of one prepared run, and wait for its first chunk, `hold_seconds` at most."""
     started = time.monotonic()
-    prepared = prepare(services, request)
     limits = run_limits(services.settings, request, deadline)
     with blaming(prepared.target, request, limits, deadline):
         prepared, upstream = open_stream(services, request, prepared, limits)
@@ -88,7 +122,7 @@ def stream(services: Services, request: RunRequest, *, deadline: float | None = 
             request, prepared, started, usage=ended.usage, finish_reason=ended.finish_reason, outcome=ended.outcome
         ),
     )
-    chunks.hold(seconds=services.settings.keep_alive_seconds, timeout_seconds=request.timeout_seconds)
+    chunks.hold(seconds=hold_seconds, timeout_seconds=request.timeout_seconds, answer_by=request.answer_by)
     return Started(chunks, prepared)
 
 
@@ -98,37 +132,66 @@ def render(services: Services, request: RunRequest) -> JsonObject:
     return neutral_body(services, request, resolution)
 
 
-def prepare(services: Services, request: RunRequest) -> Prepared:
-    """Do everything that comes before the network call to the provider."""
+def prepare(
+    services: Services, request: RunRequest, resolution: Resolution, *, reload: Callable[[], Resolution] | None = None
+) -> Prepared:
+    """Do everything that comes between reading the prompt and the network call to the provider.
+
+    `reload` reads what `resolution` is anew, when it is not simply what `load_prompt` gives.
+    """
     try:
-        return _prepare(services, request)
+        return _prepare(services, request, resolution)
     except ConfigurationError as error:
         if error.code != CREDENTIALS_MISSING:
             raise
     # The secret was replaced between the two reads: the table names its successor.
-    return _prepare(services, request)
+    return _prepare(services, request, load_prompt(services, request) if reload is None else reload())
 
 
-def _prepare(services: Services, request: RunRequest) -> Prepared:
-    resolution = load_prompt(services, request)
+def _prepare(services: Services, request: RunRequest, resolution: Resolution) -> Prepared:
     body = neutral_body(services, request, resolution)
     target = choose_provider(services, request, resolution, model=body.pop("model"))
     call = provider_call(services, request, resolution.prompt, target=target, body=body)
-    if not target.provider.capabilities.fetches_images:
-        call = inline_images(call, allow_private_hosts=services.settings.allow_private_hosts)
-    built = target.provider.build_request(call, target.credentials)
+    try:
+        if not target.provider.capabilities.fetches_images:
+            call = inline_images(call, allow_private_hosts=services.settings.allow_private_hosts)
+        built = target.provider.build_request(call, target.credentials)
+    except InvalidRequest as error:
+        error.of_target = True
+        raise
     check_signing(target, built)
     return Prepared(resolution.prompt, target, call, built, stale=resolution.stale)
 
 
 def load_prompt(services: Services, request: RunRequest) -> Resolution:
     """Read the prompt and check that the caller may run it."""
+    slugs, sought = requested_slugs(request), None
+    if request.config is not None:
+        sought = Sought(slug=request.config)
+        if request.config.startswith("{"):
+            named = services.configs.sent(request.config)[1]
+            slugs, sought = (*slugs, *named.virtual_keys), Sought(named=named)
     resolution = services.prompts.resolve(
-        request.reference, key_digest=request.key_digest, virtual_keys=requested_slugs(request)
+        request.reference, key_digest=request.key_digest, virtual_keys=slugs, sought=sought
     )
     if resolution.api_key is not None and not resolution.api_key.allows(SCOPE):
         raise Forbidden(f"This API key lacks the scope '{SCOPE}'", param="x-portkey-api-key")
     return resolution
+
+
+def config_in_force(services: Services, request: RunRequest, resolution: Resolution) -> Option | None:
+    """Return the config that decides over this run: a stored one, the request's own, or the prompt's; most have none.
+
+    Raises InvalidRequest that gives the path in the config.
+    """
+    if resolution.config is not None:
+        return services.configs.stored(resolution.config)
+    if request.config is not None:
+        return services.configs.sent(request.config)[0]
+    own = resolution.prompt.parameters.get("config")
+    if not isinstance(own, dict):
+        return None
+    return services.configs.of_prompt(resolution.prompt.version_id, own)
 
 
 def neutral_body(services: Services, request: RunRequest, resolution: Resolution) -> JsonObject:
@@ -202,6 +265,8 @@ def log_run(
         prompt=prepared.version.slug,
         version=prepared.version.version,
         provider=prepared.provider.name,
+        option=prepared.option if prepared.option != "config" else None,
+        retries=prepared.retries or None,
         model=prepared.call.model,
         stream=request.stream,
         finish_reason=finish_reason,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from promptside.config import Settings
 from promptside.repairs import Repairs
+from promptside.routing.library import ConfigLibrary
 from promptside.store.base import PromptReader, SecretStore
 from promptside.store.claims import ClaimStore
 from promptside.template.library import TemplateLibrary
@@ -16,7 +19,11 @@ from promptside.variable_schemas import VariableChecker
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The outside world of one process. `clock` gives unix seconds, `new_id` random text for ids."""
+    """The outside world of one process.
+
+    `clock` gives unix seconds, `monotonic` seconds since some moment, `random` a number in [0, 1), `new_id` random text
+    for ids.
+    """
 
     prompts: PromptReader
     secrets: SecretStore
@@ -27,4 +34,8 @@ class Services:
     templates: TemplateLibrary = field(default_factory=TemplateLibrary)
     repairs: Repairs = field(default_factory=Repairs)
     variables: VariableChecker = field(default_factory=VariableChecker)
+    configs: ConfigLibrary = field(default_factory=ConfigLibrary)
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    random: Callable[[], float] = random.random
     claims: ClaimStore | None = None

@@ -51,20 +51,24 @@ class ChunkStream:
         self._held: list[Chunk] = []
         self._closed = False
 
-    def hold(self, *, seconds: float, timeout_seconds: float | None) -> None:
+    def hold(self, *, seconds: float, timeout_seconds: float | None, answer_by: float | None = None) -> None:
         """Wait for the first chunk, so that an error before it can still have an HTTP status.
 
         After `seconds` of waiting it gives up holding: the caller's connection needs a sign of life. `timeout_seconds`
-        is the caller's own limit on this wait. Raises PromptsideError, with everything closed.
+        is the caller's own limit on this wait, which ends at `answer_by` at the latest. Raises PromptsideError, with
+        everything closed.
         """
         started = time.monotonic()
+        allowed = timeout_seconds
+        if allowed is not None and answer_by is not None:
+            allowed = min(allowed, answer_by - started)
         try:
             for chunks in self._source:
                 self._held = chunks
                 waited = time.monotonic() - started
                 if chunks or (timeout_seconds is None and waited >= seconds):
                     return
-                if timeout_seconds is not None and waited >= timeout_seconds:
+                if timeout_seconds is not None and allowed is not None and waited >= allowed:
                     raise request_timeout(timeout_seconds, self._provider.name)
         except PromptsideError as error:
             self.outcome = error.code or error.type

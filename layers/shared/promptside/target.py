@@ -167,6 +167,11 @@ def _sent_fields(provider: Provider, request: RunRequest) -> dict[str, str]:
         value = request.provider_headers.get(field.header) if field.header else None
         if value:
             sent[field.name] = value
+    if request.provider_fields:
+        # A run without a config has none.
+        from promptside.routing.identity import fields_of
+
+        sent |= fields_of(provider, request.provider_fields)
     return sent
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from promptside.config import Settings
-from promptside.errors import DeadlineExceeded, PromptsideError, ProviderTimeout, RequestTimeout
+from promptside.errors import DeadlineExceeded, InvalidRequest, PromptsideError, ProviderTimeout, RequestTimeout
+from promptside.schema.prompt import PromptVersion
 from promptside.schema.request import RunRequest
 from promptside.transport.base import Limits
+
+LONGEST_TIMEOUT_MS = 900_000
 
 
 def run_limits(settings: Settings, request: RunRequest, deadline: float | None) -> Limits:
@@ -16,9 +20,12 @@ def run_limits(settings: Settings, request: RunRequest, deadline: float | None) 
     latest = now + settings.request_seconds if deadline is None else min(deadline, now + settings.request_seconds)
     first_byte = settings.first_byte_seconds
     if request.timeout_seconds is not None:
-        first_byte = min(first_byte, request.timeout_seconds)
+        allowed = request.timeout_seconds
+        if request.answer_by is not None:
+            allowed = max(min(allowed, request.answer_by - now), 0.001)
+        first_byte = min(first_byte, allowed)
         if not request.stream:
-            latest = min(latest, now + request.timeout_seconds)
+            latest = min(latest, now + allowed)
     return Limits(
         deadline=latest,
         connect_seconds=min(settings.connect_seconds, max(latest - now, 0.001)),
@@ -37,9 +44,33 @@ def whose_timeout(
             provider=error.provider,
         )
     timeout = request.timeout_seconds
-    if timeout is not None and (limits.first_byte_seconds == timeout or limits.deadline < time.monotonic()):
+    if timeout is not None and (
+        limits.first_byte_seconds == timeout or limits.deadline < time.monotonic() or _is_over(request)
+    ):
         return request_timeout(timeout, error.provider or "the provider")
     return error
+
+
+def timed(request: RunRequest, version: PromptVersion) -> RunRequest:
+    """Return the request with the prompt's own `request_timeout` (milliseconds) when nobody nearer gave one.
+
+    Raises InvalidRequest for one that is none.
+    """
+    name = "request_timeout"
+    if request.timeout_seconds is not None or not (name in request.overrides or name in version.parameters):
+        return request
+    value = request.overrides.get(name, version.parameters.get(name))
+    if value is None:
+        return request
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LONGEST_TIMEOUT_MS:
+        raise InvalidRequest(
+            f"'{name}' must be a whole number of milliseconds from 1 to {LONGEST_TIMEOUT_MS}", param=name
+        )
+    return replace(request, timeout_seconds=value / 1000)
+
+
+def _is_over(request: RunRequest) -> bool:
+    return request.answer_by is not None and time.monotonic() >= request.answer_by
 
 
 def request_timeout(timeout_seconds: float, provider: str) -> RequestTimeout:

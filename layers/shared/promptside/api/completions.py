@@ -147,9 +147,9 @@ def _event_response(services: Services, request: RunRequest, started: Started, e
 def _run_headers(prepared: Prepared) -> dict[str, str]:
     headers = {
         "x-portkey-provider": prepared.provider.name,
-        "x-portkey-last-used-option-index": "config",
+        "x-portkey-last-used-option-index": prepared.option,
         "x-portkey-cache-status": "DISABLED",
-        "x-portkey-retry-attempt-count": "0",
+        "x-portkey-retry-attempt-count": str(prepared.retries),
         "x-promptside-prompt-version": str(prepared.version.version),
     }
     if prepared.request.dropped:

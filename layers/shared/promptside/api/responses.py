@@ -46,7 +46,7 @@ def error_headers(error: PromptsideError) -> dict[str, str]:
         headers["retry-after"] = str(max(0, math.ceil(error.retry_after)))
     if error.provider is not None:
         headers["x-portkey-provider"] = error.provider
-        headers["x-portkey-retry-attempt-count"] = "0"
+        headers.setdefault("x-portkey-retry-attempt-count", "0")
     if isinstance(error, InternalError):
         headers["x-portkey-gateway-exception"] = "true"
     return headers

@@ -10,24 +10,18 @@ from typing import Any
 from promptside.api.bodies import optional_object, parse_object
 from promptside.api.http import HttpRequest
 from promptside.errors import InvalidRequest, JsonObject, Unauthenticated
+from promptside.forwarding import forwardable
 from promptside.merging import OURS
 from promptside.schema.prompt import Reference
 from promptside.schema.request import RunRequest
+from promptside.timeouts import LONGEST_TIMEOUT_MS
 
 KEY_HEADER = "x-portkey-api-key"
 _PLACEHOLDERS = frozenset({"", "OPENAI_API_KEY"})
 """What SDKs send as Authorization when the user gave nothing."""
-_LONGEST_TIMEOUT_MS = 900_000
 _MOST_METADATA = 64
 # Longer values are cut, as Portkey cuts them: metadata labels a run, it does not carry content.
 _LONGEST_METADATA = 128
-_NEVER_FORWARDED = frozenset(
-    {
-        "authorization", "connection", "content-encoding", "content-length", "content-type", "cookie", "expect", "host",
-        "keep-alive", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "x-amz-date",
-        "x-amz-security-token", "x-api-key", "x-goog-api-key", "api-key",
-    }
-)  # fmt: skip
 
 
 def parse_reference(text: str) -> Reference:
@@ -58,6 +52,9 @@ def parse_run(
         provider_headers={name: value for name, value in headers.items() if name.startswith("x-portkey-")},
         provider_key=_provider_key(headers),
         forwarded_headers=_forwarded(headers),
+        config=headers.get("x-portkey-config", "").strip() or None,
+        headers=headers,
+        path=request.path,
         metadata=_metadata(headers),
         trace_id=trace_id,
         timeout_seconds=_timeout(headers.get("x-portkey-request-timeout")),
@@ -105,9 +102,9 @@ def _flag(value: Any, name: str) -> bool:
 def _timeout(text: str | None) -> float | None:
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:10]) <= _LONGEST_TIMEOUT_MS:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:10]) <= LONGEST_TIMEOUT_MS:
         raise InvalidRequest(
-            f"x-portkey-request-timeout must be a whole number of milliseconds from 1 to {_LONGEST_TIMEOUT_MS}",
+            f"x-portkey-request-timeout must be a whole number of milliseconds from 1 to {LONGEST_TIMEOUT_MS}",
             param="x-portkey-request-timeout",
         )
     return int(text) / 1000
@@ -138,11 +135,4 @@ def _bad_metadata() -> InvalidRequest:
 def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers the caller wants passed on: `A,B` or `["A","B"]`; never credentials or connection headers."""
     names = headers.get("x-portkey-forward-headers", "").strip().removeprefix("[").removesuffix("]").split(",")
-    wanted = {name.strip().strip("\"'").lower() for name in names} - {""}
-    return {
-        name: headers[name]
-        for name in sorted(wanted)
-        if name in headers
-        and name not in _NEVER_FORWARDED
-        and not name.startswith(("x-portkey-", "x-amz", "x-forwarded"))
-    }
+    return forwardable(headers, {name.strip().strip("\"'").lower() for name in names} - {""})

@@ -70,7 +70,10 @@ class PartialVersion:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is stored of a caller's key: never the key itself, only its SHA-256 digest."""
+    """What is stored of a caller's key: never the key itself, only its SHA-256 digest.
+
+    `config` is the slug of the config for calls that bring none, or for all of them when it is `fixed_config`.
+    """
 
     id: str
     digest: str
@@ -79,6 +82,8 @@ class ApiKey:
     status: Literal["active", "revoked"] = "active"
     created_at: str = ""
     expires_at: str | None = None
+    config: str | None = None
+    fixed_config: bool = False
 
     def allows(self, scope: str) -> bool:
         """Tell whether the key carries `scope`, itself or through `*` or `<area>.*`."""
@@ -101,12 +106,25 @@ class VirtualKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigVersion:
+    """One immutable version of a stored config; `config` was checked when it was stored. Times are RFC 3339 in UTC."""
+
+    slug: str
+    config_id: str
+    version: int
+    version_id: str
+    config: JsonObject = field(repr=False)
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Resolution:
     """Everything one run needs from the table, read together.
 
     `partials` maps each reference as written in a template (`slug`, `slug@5`) to its version, transitively.
-    `virtual_keys` holds the stored ones among the slugs that were asked for. `stale` says that the table could not be
-    read and this is what it held a few minutes ago.
+    `virtual_keys` holds the stored ones among the slugs that were asked for. `config` is the stored config for this
+    run, if there is one, and `prompts` are those that a config names. `stale` says that the table could not be read and
+    this is what it held a few minutes ago.
     """
 
     api_key: ApiKey | None
@@ -114,3 +132,5 @@ class Resolution:
     partials: Mapping[str, PartialVersion]
     virtual_keys: Mapping[str, VirtualKey]
     stale: bool = False
+    config: ConfigVersion | None = None
+    prompts: Mapping[Reference, PromptVersion] = field(default_factory=dict)

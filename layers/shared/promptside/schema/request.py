@@ -14,8 +14,10 @@ class RunRequest:
 
     `appended` are messages that follow the prompt's own. `key_digest` is the SHA-256 of the caller's API key; None
     means that IAM has already let the caller in. `provider_headers` are the request's own provider configuration
-    (`x-portkey-*`, lower case), `provider_key` its `Authorization` without `Bearer`. `timeout_seconds` is the caller's
-    limit.
+    (`x-portkey-*`, lower case), `provider_key` its `Authorization` without `Bearer`, `provider_fields` what a config
+    says instead. `config` is the slug of a stored config or the JSON text of one. `headers` and `path` are those of the
+    HTTP request. `timeout_seconds` is the limit on an attempt; `answer_by`, on `time.monotonic()`, the moment when the
+    caller's limit on all of them together is over.
     """
 
     reference: Reference
@@ -28,8 +30,13 @@ class RunRequest:
     virtual_key: str | None = None
     provider_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     provider_key: str | None = field(default=None, repr=False)
+    provider_fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    config: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    path: str = ""
     forwarded_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     trace_id: str = ""
     timeout_seconds: float | None = None
+    answer_by: float | None = None
     strict_openai: bool = False

@@ -6,6 +6,7 @@ Each partition key starts with the workspace: `<workspace>#<kind>`, so that tena
     default#prompt-id         <uuid>                  the slug of a prompt
     default#prompt#<slug>     <version, ten digits>   one immutable version
     default#partial, default#partial-id, default#partial#<slug>   the same for partials
+    default#config, default#config-id, default#config#<slug>      the same for configs
     default#api-key           <sha-256 in hex>        a caller's key
     default#virtual-key       <slug>                  the public settings of provider credentials
     default#label             <name>                  a label of the workspace
@@ -22,7 +23,7 @@ from promptside.errors import ConfigurationError, InvalidRequest
 
 Key = tuple[str, str]
 """Partition key and sort key."""
-Family = Literal["prompt", "partial"]
+Family = Literal["prompt", "partial", "config"]
 """What has versions."""
 
 RESERVED_SLUGS = frozenset({"partials", "undefined", "null", "none"})

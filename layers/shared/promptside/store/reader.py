@@ -16,6 +16,7 @@ from typing import Any
 
 from promptside.errors import StoreUnavailable, Unauthenticated
 from promptside.log import log_event
+from promptside.schema.config import Sought
 from promptside.schema.prompt import ApiKey, PartialVersion, PromptVersion, Reference, Resolution
 from promptside.store.cache import BoundedCache
 from promptside.store.items import Record
@@ -29,8 +30,13 @@ STALE_SECONDS = 300.0
 _VERSION_BYTES = 24 * 1024 * 1024
 _PLANS = 2_000
 _SLUGS = 10_000
+_CONFIGS = 500
 _LAST_BYTES = 8 * 1024 * 1024
-_Question = tuple[Reference, str | None, frozenset[str]]
+_Question = tuple[Reference, str | None, frozenset[str], Sought | None]
+
+
+_Plan = tuple[str, str | None, Sought | None]
+"""What has to be known beforehand to know what will be read: the prompt, and the config if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +68,21 @@ class DynamoPromptReader:
         self._known = Known(
             prompts=BoundedCache(_VERSION_BYTES, weigh=_prompt_weight),
             partials=BoundedCache(_VERSION_BYTES, weigh=_partial_weight),
+            configs=BoundedCache(_CONFIGS),
             slugs=BoundedCache(_SLUGS),
         )
-        self._plans: BoundedCache[tuple[str, str | None], tuple[Key, ...]] = BoundedCache(_PLANS)
+        self._plans: BoundedCache[_Plan, tuple[Key, ...]] = BoundedCache(_PLANS)
+        self._key_configs: BoundedCache[str, str] = BoundedCache(_PLANS)
         self._last: BoundedCache[_Question, _Answered] = BoundedCache(_LAST_BYTES, weigh=_answer_weight)
         self.stale_served = 0
 
     def resolve(
-        self, reference: Reference, *, key_digest: str | None, virtual_keys: Collection[str] = ()
+        self,
+        reference: Reference,
+        *,
+        key_digest: str | None,
+        virtual_keys: Collection[str] = (),
+        sought: Sought | None = None,
     ) -> Resolution:
         """Read the caller's key, the prompt version, its partials and the virtual keys; see `PromptReader`.
 
@@ -77,9 +90,9 @@ class DynamoPromptReader:
         `stale` set. Raises Unauthenticated, NotFound, InvalidRequest, StoreUnavailable, ConfigurationError.
         """
         wanted = frozenset(slug for slug in virtual_keys if is_slug(slug))
-        question = (reference, key_digest, wanted)
+        question = (reference, key_digest, wanted, sought)
         try:
-            resolution = self._resolve(reference, key_digest, wanted)
+            resolution = self._resolve(reference, key_digest, wanted, sought)
         except StoreUnavailable:
             last = self._last.find(question)
             if last is None or not self._still_good(last):
@@ -96,20 +109,43 @@ class DynamoPromptReader:
             return None
         return self._active(self._table.get(self._keys.api_key(digest)), digest)
 
-    def _resolve(self, reference: Reference, key_digest: str | None, wanted: frozenset[str]) -> Resolution:
-        items = self._table.read(self._first_keys(reference, key_digest, wanted))
+    def _resolve(
+        self, reference: Reference, key_digest: str | None, wanted: frozenset[str], sought: Sought | None
+    ) -> Resolution:
+        expected = sought
+        if key_digest is not None and (remembered := self._key_configs.find(key_digest)) is not None:
+            expected = sought or Sought(remembered)
+        plan = (reference.id, reference.selector, expected)
+        items = self._table.read(self._first_keys(plan, reference, key_digest, wanted))
         api_key = None if key_digest is None else self._authenticated(key_digest, items)
         if not _is_name(reference.id):
             raise prompt_not_found(reference.id)
+        default = None if api_key is None else api_key.config
+        if api_key is not None and default is not None:
+            self._key_configs.put(api_key.digest, default)
+            if api_key.fixed_config:
+                sought = Sought(default)
         while True:
             walk = Walk(self._keys, self._known, items)
-            found = walk.run(reference, wanted)
+            found = walk.run(reference, wanted, sought, default)
             if found is not None:
-                self._plans.put((reference.id, reference.selector), tuple(walk.changing))
+                self._plans.put(plan, tuple(walk.changing))
                 return replace(found, api_key=api_key)
             items.update(self._table.read(walk.missing))
 
-    def _first_keys(self, reference: Reference, key_digest: str | None, wanted: frozenset[str]) -> set[Key]:
+    def _config_keys(self, sought: Sought | None) -> set[Key]:
+        """Return the keys of what a config that is known beforehand will need."""
+        if sought is None:
+            return set()
+        if sought.slug is not None:
+            return {self._keys.pointer("config", sought.slug)} if is_slug(sought.slug) else set()
+        named = sought.named
+        references = () if named is None else named.prompts
+        return {self._keys.pointer("prompt", each.id) for each in references if is_slug(each.id)}
+
+    def _first_keys(
+        self, plan: _Plan, reference: Reference, key_digest: str | None, wanted: frozenset[str]
+    ) -> set[Key]:
         keys = {self._keys.virtual_key(slug) for slug in wanted}
         if key_digest is not None:
             if not is_digest(key_digest):
@@ -117,9 +153,10 @@ class DynamoPromptReader:
             keys.add(self._keys.api_key(key_digest))
         if not _is_name(reference.id):
             return keys
-        plan = self._plans.find((reference.id, reference.selector))
-        if plan is not None:
-            return keys.union(plan)
+        planned = self._plans.find(plan)
+        if planned is not None:
+            return keys.union(planned)
+        keys |= self._config_keys(plan[2])
         slug = self._known.slugs.find(reference.id.lower()) if is_uuid(reference.id) else reference.id
         if slug is None:
             keys.add(self._keys.identity("prompt", reference.id))

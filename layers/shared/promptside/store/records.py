@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from promptside.schema.prompt import ApiKey, PartialVersion, PromptVersion, VirtualKey
+from promptside.schema.prompt import ApiKey, ConfigVersion, PartialVersion, PromptVersion, VirtualKey
 from promptside.store.items import Record
 
 
@@ -144,8 +144,33 @@ def partial_of(record: Mapping[str, Any]) -> PartialVersion:
     )
 
 
+def config_record(version: ConfigVersion) -> Record:
+    """Return the attributes of a config's version; the config as JSON text."""
+    return {
+        "slug": version.slug,
+        "owner_id": version.config_id,
+        "version": version.version,
+        "version_id": version.version_id,
+        "config": json.dumps(version.config),
+        "created_at": version.created_at,
+    }
+
+
+def config_of(record: Mapping[str, Any]) -> ConfigVersion:
+    """Return the config's version in an item."""
+    return ConfigVersion(
+        slug=record["slug"],
+        config_id=record["owner_id"],
+        version=record["version"],
+        version_id=record["version_id"],
+        config=json.loads(record["config"]),
+        created_at=record["created_at"],
+    )
+
+
 def api_key_record(key: ApiKey) -> Record:
     """Return the attributes of a caller's key."""
+    defaults = None if key.config is None else {"config_id": key.config, "allow_config_override": not key.fixed_config}
     return {
         "id": key.id,
         "name": key.name,
@@ -153,11 +178,13 @@ def api_key_record(key: ApiKey) -> Record:
         "status": key.status,
         "created_at": key.created_at,
         "expires_at": key.expires_at,
+        "defaults": defaults,
     }
 
 
 def api_key_of(record: Mapping[str, Any]) -> ApiKey:
     """Return the caller's key in an item."""
+    defaults = record.get("defaults") or {}
     return ApiKey(
         id=record["id"],
         digest=record["sk"],
@@ -166,6 +193,8 @@ def api_key_of(record: Mapping[str, Any]) -> ApiKey:
         status=record["status"],
         created_at=record["created_at"],
         expires_at=record.get("expires_at"),
+        config=defaults.get("config_id"),
+        fixed_config=not defaults.get("allow_config_override", True),
     )
 
 

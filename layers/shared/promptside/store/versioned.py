@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from promptside.errors import Conflict, NotFound
-from promptside.schema.prompt import PartialVersion, PromptVersion
+from promptside.schema.prompt import ConfigVersion, PartialVersion, PromptVersion
 from promptside.store.items import Record
 from promptside.store.names import LARGEST_VERSION, Family, Key, KeySpace, is_slug, is_uuid
 from promptside.store.patience import Attempts, Patience
 from promptside.store.records import Pointer, pointer_of, pointer_record
 from promptside.store.table import Change, ConditionFailed, Table, check, delete, put, update
 
-Version = TypeVar("Version", PromptVersion, PartialVersion)
+Version = TypeVar("Version", PromptVersion, PartialVersion, ConfigVersion)
 
 _ABSENT = "attribute_not_exists(pk)"
 _UNCHANGED = "revision = :revision AND id = :id"
@@ -37,6 +37,8 @@ class Form(Generic[Version]):
     not_found_code: str
     encode: Callable[[Version], Record]
     decode: Callable[[Mapping[str, Any]], Version]
+    param: str = "prompt_id"
+    version_not_found_code: str = "prompt_version_not_found"
 
 
 class VersionedStore(Generic[Version]):
@@ -103,7 +105,7 @@ class VersionedStore(Generic[Version]):
             raise NotFound(
                 f"{self._form.noun} '{pointer.slug}' has no version {number}",
                 param="version",
-                code="prompt_version_not_found",
+                code=self._form.version_not_found_code,
             )
         return found[0]
 
@@ -192,7 +194,7 @@ class VersionedStore(Generic[Version]):
     def not_found(self, name: str) -> NotFound:
         """Return the error for a name that nothing is stored under."""
         return NotFound(
-            f"{self._form.noun} '{name[:128]}' not found", param="prompt_id", code=self._form.not_found_code
+            f"{self._form.noun} '{name[:128]}' not found", param=self._form.param, code=self._form.not_found_code
         )
 
     def _pointer_update(self, old: Pointer, new: Pointer) -> Change:
@@ -224,7 +226,7 @@ class VersionedStore(Generic[Version]):
         return NotFound(
             f"{self._form.noun} '{pointer.slug}' has no version {number}",
             param="version",
-            code="prompt_version_not_found",
+            code=self._form.version_not_found_code,
         )
 
     def _again(self, attempts: Attempts, pointer: Pointer, cause: ConditionFailed) -> None:

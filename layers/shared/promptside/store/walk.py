@@ -7,15 +7,24 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from promptside.errors import InvalidRequest, NotFound
-from promptside.schema.prompt import PartialVersion, PromptVersion, Reference, Resolution, VirtualKey
+from promptside.errors import InvalidRequest, NotFound, PromptsideError
+from promptside.schema.config import Named, Sought, named_in
+from promptside.schema.prompt import (
+    ConfigVersion,
+    PartialVersion,
+    PromptVersion,
+    Reference,
+    Resolution,
+    VirtualKey,
+)
 from promptside.store.cache import BoundedCache
 from promptside.store.items import Record
 from promptside.store.names import PUBLISHED, Family, Key, KeySpace, is_slug, is_uuid, version_number
-from promptside.store.records import Pointer, partial_of, pointer_of, prompt_of, virtual_key_of
+from promptside.store.records import Pointer, config_of, partial_of, pointer_of, prompt_of, virtual_key_of
 
 MOST_PARTIALS = 100
-_Version = TypeVar("_Version", PromptVersion, PartialVersion)
+_Version = TypeVar("_Version", PromptVersion, PartialVersion, ConfigVersion)
+_NOTHING = Sought()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,7 @@ class Known:
 
     prompts: BoundedCache[tuple[str, int], PromptVersion]
     partials: BoundedCache[tuple[str, int], PartialVersion]
+    configs: BoundedCache[tuple[str, int], ConfigVersion]
     slugs: BoundedCache[str, str]
 
 
@@ -49,19 +59,66 @@ class Walk:
     missing: set[Key] = field(default_factory=set)
     changing: list[Key] = field(default_factory=list)
 
-    def run(self, reference: Reference, virtual_keys: Collection[str]) -> Resolution | None:
+    def run(
+        self,
+        reference: Reference,
+        virtual_keys: Collection[str],
+        sought: Sought | None = None,
+        default_config: str | None = None,
+    ) -> Resolution | None:
         """Return the resolution without the caller's key, or None when `missing` has to be read first.
 
-        Raises NotFound, and InvalidRequest for more partials than one prompt may have.
+        `sought` is the config that is in force whatever the prompt says, `default_config` the one without any other.
+        Raises NotFound, and InvalidRequest for an unknown config or more partials than one prompt may have.
         """
+        config, named = self._config_sought(sought or _NOTHING)
+        if named is not None and named.replaces_prompt:
+            reference = named.prompts[0]
         version = self._prompt(reference)
-        if version is None:
+        if version is not None and sought is None:
+            config, named = self._config_of(version, default_config)
+        prompts = {other: self._prompt(other) for other in named.prompts} if named is not None else {}
+        found = [version, *prompts.values()]
+        known = {each.version_id: each for each in found if each is not None}.values()
+        partials: dict[str, PartialVersion] = {}
+        for each in known:
+            partials |= self._partials(each)
+        wanted = virtual_keys if named is None else {*virtual_keys, *filter(is_slug, named.virtual_keys)}
+        stored = self._virtual_keys(wanted, tuple(known), () if named is None else named.virtual_keys)
+        if self.missing or version is None:
             return None
-        partials = self._partials(version)
-        stored = self._virtual_keys(virtual_keys, version)
-        if self.missing:
+        return Resolution(
+            api_key=None,
+            prompt=version,
+            partials=partials,
+            virtual_keys=stored,
+            config=config,
+            prompts={other: each for other, each in prompts.items() if each is not None},
+        )
+
+    def _config_sought(self, sought: Sought) -> tuple[ConfigVersion | None, Named | None]:
+        """Return the config that the request brings, if it is a stored one, and what it names."""
+        if sought.slug is None:
+            return None, sought.named
+        config = self._config(sought.slug)
+        return config, None if config is None else named_in(config.config)
+
+    def _config_of(self, version: PromptVersion, default: str | None) -> tuple[ConfigVersion | None, Named | None]:
+        """Return the config of a prompt, if it is a stored one, and what it names; without any, the default one's."""
+        own = version.parameters.get("config")
+        if isinstance(own, dict):
+            return None, named_in(own)
+        slug = own if isinstance(own, str) and own else default
+        return (None, None) if slug is None else self._config_sought(Sought(slug))
+
+    def _config(self, slug: str) -> ConfigVersion | None:
+        if not is_slug(slug):
+            raise config_not_found(slug)
+        pointer = self._pointer("config", slug, lambda: config_not_found(slug))
+        if pointer is None:
             return None
-        return Resolution(api_key=None, prompt=version, partials=partials, virtual_keys=stored)
+        shelf = _Shelf("config", self.known.configs, config_of)
+        return self._version(shelf, pointer, pointer.published, lambda: config_not_found(slug))
 
     def _prompt(self, reference: Reference) -> PromptVersion | None:
         slug = self._slug(reference.id)
@@ -131,9 +188,13 @@ class Walk:
         shelf = _Shelf("partial", self.known.partials, partial_of)
         return self._version(shelf, pointer, number, lambda: partial_not_found(text))
 
-    def _virtual_keys(self, wanted: Collection[str], version: PromptVersion) -> dict[str, VirtualKey]:
-        named = [version.virtual_key, _slug_in_model(version.model)]
-        own = [slug for slug in named if slug is not None and is_slug(slug)]
+    def _virtual_keys(
+        self, wanted: Collection[str], versions: Collection[PromptVersion], of_config: Collection[str]
+    ) -> dict[str, VirtualKey]:
+        named = [*of_config]
+        for version in versions:
+            named += [slug for slug in (version.virtual_key, _slug_in_model(version.model)) if slug is not None]
+        own = [slug for slug in named if is_slug(slug)]
         self.changing.extend(self.keys.virtual_key(slug) for slug in own)
         stored: dict[str, VirtualKey] = {}
         for slug in {*wanted, *own}:
@@ -144,7 +205,7 @@ class Walk:
                 stored[slug] = virtual_key_of(record)
         return stored
 
-    def _pointer(self, family: Family, slug: str, not_found: Callable[[], NotFound]) -> Pointer | None:
+    def _pointer(self, family: Family, slug: str, not_found: Callable[[], PromptsideError]) -> Pointer | None:
         key = self.keys.pointer(family, slug)
         self.changing.append(key)
         if key not in self.items:
@@ -156,7 +217,7 @@ class Walk:
         return pointer_of(record)
 
     def _version(
-        self, shelf: _Shelf[_Version], pointer: Pointer, number: int | None, not_found: Callable[[], NotFound]
+        self, shelf: _Shelf[_Version], pointer: Pointer, number: int | None, not_found: Callable[[], PromptsideError]
     ) -> _Version | None:
         """Return a version, or None when it is not yet read and then in `missing`."""
         if number is None:
@@ -207,6 +268,11 @@ def prompt_version_not_found(slug: str, selector: str | None) -> NotFound:
         param="prompt_id",
         code="prompt_version_not_found",
     )
+
+
+def config_not_found(slug: str) -> InvalidRequest:
+    """Return the error for a run whose config is not there."""
+    return InvalidRequest(f"Unknown config '{slug[:64]}': create it first", param="config", code="unknown_config")
 
 
 def partial_not_found(reference: str) -> NotFound:

@@ -1,0 +1,1 @@
+"""Configs: which of several targets runs a prompt, how often it is tried, and what changes on the way."""

@@ -1,0 +1,156 @@
+"""Runs a prompt under a config: each attempt at each target is the same run as without one, with other settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from promptside.errors import ConfigurationError, Forbidden, InvalidRequest, PromptsideError
+from promptside.exchange import Prepared
+from promptside.log import log_event
+from promptside.merging import stored_parameters
+from promptside.routing.applying import request_for, version_for
+from promptside.routing.conditions import Facts
+from promptside.routing.config import Option
+from promptside.routing.following import Follower
+from promptside.routing.retries import Pace, Retries
+from promptside.schema.prompt import Resolution
+from promptside.schema.request import RunRequest
+from promptside.service import Finished, Started, complete_once, load_prompt, prepare, stream_once
+from promptside.services import Services
+from promptside.timeouts import timed
+
+OPTION_HEADER = "x-portkey-last-used-option-index"
+RETRIES_HEADER = "x-portkey-retry-attempt-count"
+_ROUTES = frozenset({"prompts", "chat", "responses"})
+_T = TypeVar("_T")
+
+Send = Callable[[RunRequest, Prepared, bool], _T]
+"""Makes one attempt; the flag says that nothing else follows when it fails."""
+
+
+def complete_routed(
+    services: Services, request: RunRequest, resolution: Resolution, option: Option, *, deadline: float | None
+) -> Finished:
+    """Return the completion of the target that the config leads to. Raises the error of the last one tried."""
+    routed = _Routed.start(services, request, resolution, deadline)
+
+    def send(own: RunRequest, prepared: Prepared, _last: bool) -> Finished:
+        return complete_once(services, own, prepared, deadline=routed.pace.latest)
+
+    return routed.follow(option, send, lambda _finished: None)
+
+
+def stream_routed(
+    services: Services, request: RunRequest, resolution: Resolution, option: Option, *, deadline: float | None
+) -> Started:
+    """Return the stream of the target that the config leads to, its first event there.
+
+    As long as something else could be tried, nothing is given to the caller before that event. Raises the error of the
+    last target tried.
+    """
+    routed = _Routed.start(services, request, resolution, deadline)
+    patience = services.settings.keep_alive_seconds
+
+    def send(own: RunRequest, prepared: Prepared, last: bool) -> Started:
+        hold_seconds = patience if last else routed.pace.left()
+        return stream_once(services, own, prepared, deadline=routed.pace.latest, hold_seconds=hold_seconds)
+
+    return routed.follow(option, send, lambda started: started.chunks.close())
+
+
+@dataclass(slots=True)
+class _Routed:
+    """One run under a config."""
+
+    services: Services
+    request: RunRequest
+    resolution: Resolution
+    pace: Pace
+    facts: Facts | None = None
+
+    @classmethod
+    def start(cls, services: Services, request: RunRequest, resolution: Resolution, deadline: float | None) -> _Routed:
+        """Start the clock: all attempts together are bounded by the caller's timeout and the function's time."""
+        now = services.monotonic()
+        latest = now + services.settings.request_seconds
+        if deadline is not None:
+            latest = min(latest, deadline)
+        if request.timeout_seconds is not None:
+            request = replace(request, answer_by=now + request.timeout_seconds)
+        pace = Pace(services.monotonic, services.sleep, services.random, latest, request.answer_by)
+        return cls(services, request, resolution, pace)
+
+    def follow(self, option: Option, send: Send[_T], discard: Callable[[_T], None]) -> _T:
+        """Return what `send` gives for the target that the config leads to."""
+        follower = Follower(
+            attempt=lambda target, *, last: self._try(target, send, last=last),
+            discard=discard,
+            facts=self._facts,
+            pace=self.pace,
+        )
+        return follower.follow(option)
+
+    def _try(self, option: Option, send: Send[_T], *, last: bool) -> _T:
+        """Run one target, again as often as its retries allow."""
+        retries = Retries(option.retry, self.pace)
+        try:
+            request, prepared = self._prepare(option)
+
+            def attempt() -> _T:
+                now = replace(prepared, option=option.path, retries=retries.made)
+                return send(request, now, last and not retries.more)
+
+            return retries.run(attempt)
+        except PromptsideError as error:
+            error.headers |= {OPTION_HEADER: option.path, RETRIES_HEADER: str(retries.made)}
+            log_event(
+                "target_failed",
+                trace_id=self.request.trace_id,
+                option=option.path,
+                retries=retries.made,
+                status=error.status,
+                code=error.code,
+                provider=error.provider,
+            )
+            raise
+
+    def _prepare(self, option: Option) -> tuple[RunRequest, Prepared]:
+        resolution = self._resolution(self.resolution, option)
+        request = timed(request_for(option, self.request), resolution.prompt)
+
+        def reload() -> Resolution:
+            return self._resolution(load_prompt(self.services, self.request), option)
+
+        try:
+            return request, prepare(self.services, request, resolution, reload=reload)
+        except (ConfigurationError, Forbidden, InvalidRequest) as error:
+            # Whatever it is that cannot be used may stand anywhere in the config.
+            if option.identity.named and error.param in _IDENTITY_PARAMS:
+                error.message = f"{option.path}: {error.message}"
+            raise
+
+    @staticmethod
+    def _resolution(resolution: Resolution, option: Option) -> Resolution:
+        version = resolution.prompt if option.prompt is None else resolution.prompts[option.prompt]
+        version = version_for(option, version)
+        return resolution if version is resolution.prompt else replace(resolution, prompt=version)
+
+    def _facts(self) -> Facts:
+        if self.facts is None:
+            request, version = self.request, self.resolution.prompt
+            params = {**stored_parameters(version), "model": version.model, **request.overrides}
+            params |= {"variables": request.variables, "stream": request.stream}
+            self.facts = Facts(request.metadata, params, _pathname(request.path))
+        return self.facts
+
+
+_IDENTITY_PARAMS = frozenset({"virtual_key", "provider", "custom_host"})
+
+
+def _pathname(path: str) -> str:
+    """Return the path as the SDKs write it, whatever stage or prefix the front door has put in front."""
+    segments = [segment for segment in path.split("/") if segment]
+    start = next((index for index, segment in enumerate(segments) if segment in _ROUTES), 0)
+    return "/v1/" + "/".join(segments[start:])

@@ -1,0 +1,130 @@
+"""What a config says about one target besides who it is: retries, cache, circuit breaker, hedging."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from promptside.errors import JsonObject
+from promptside.providers.spellings import snake
+from promptside.routing.problems import check_names, codes_at, flag_at, object_at, problem, text_at, whole_at
+
+MOST_RETRIES = 5
+DEFAULT_RETRY_CODES = frozenset({429, 500, 502, 503, 504, 529})
+LONGEST_TIMEOUT_MS = 900_000
+_LONGEST_AGE_SECONDS = 30 * 24 * 3600
+_SHORTEST_COOLDOWN_MS = 30_000
+_LONGEST_COOLDOWN_MS = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a target is tried again: `attempts` after the first one, for these statuses.
+
+    `use_retry_after` says that the waiting time which the provider asks for is kept.
+    """
+
+    attempts: int
+    status_codes: frozenset[int] = DEFAULT_RETRY_CODES
+    use_retry_after: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """Which answers may come from the cache; `max_age_seconds` is None without a limit of the config's own."""
+
+    mode: Literal["simple", "semantic"]
+    max_age_seconds: int | None = None
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitBreaker:
+    """When a target is left alone for a while. Percentages count from `minimum_requests` on."""
+
+    failure_threshold: int | None
+    cooldown_seconds: float
+    failure_percentage: int | None = None
+    minimum_requests: int | None = None
+    status_codes: frozenset[int] = field(default_factory=frozenset)
+
+
+def snaked(value: Any, path: str, known: frozenset[str]) -> JsonObject:
+    """Return an object with its names in snake case, as both spellings are in use, and without nulls."""
+    given = object_at(value, path)
+    found = {snake(name): item for name, item in given.items() if item is not None}
+    check_names(found, known, path)
+    return found
+
+
+def parse_retry(value: Any, path: str) -> Retry:
+    """Return `{"attempts", "on_status_codes"?, "use_retry_after_headers"?}`; the last name also without its `s`."""
+    names = frozenset({"attempts", "on_status_codes", "use_retry_after_header", "use_retry_after_headers"})
+    given = snaked(value, path, names)
+    if "attempts" not in given:
+        raise problem(f"{path}.attempts", "is missing")
+    asked = [given[name] for name in ("use_retry_after_header", "use_retry_after_headers") if name in given]
+    return Retry(
+        attempts=whole_at(given["attempts"], f"{path}.attempts", least=0, most=MOST_RETRIES),
+        status_codes=(
+            codes_at(given["on_status_codes"], f"{path}.on_status_codes")
+            if "on_status_codes" in given
+            else DEFAULT_RETRY_CODES
+        ),
+        use_retry_after=any([flag_at(flag, f"{path}.use_retry_after_headers") for flag in asked]),
+    )
+
+
+def parse_cache(value: Any, path: str) -> CacheSettings:
+    """Return `{"mode": "simple" | "semantic", "max_age"?: seconds, "namespace"?}`."""
+    given = snaked(value, path, frozenset({"mode", "max_age", "namespace"}))
+    mode = given.get("mode")
+    if mode not in ("simple", "semantic"):
+        raise problem(f"{path}.mode", "must be simple or semantic")
+    return CacheSettings(
+        mode=mode,
+        max_age_seconds=(
+            whole_at(given["max_age"], f"{path}.max_age", least=1, most=_LONGEST_AGE_SECONDS)
+            if "max_age" in given
+            else None
+        ),
+        namespace=text_at(given["namespace"], f"{path}.namespace", longest=128) if "namespace" in given else None,
+    )
+
+
+def parse_circuit_breaker(value: Any, path: str) -> CircuitBreaker:
+    """Return `{"failure_threshold", "cooldown_interval": ms, "failure_status_codes"?, ...}`."""
+    names = frozenset(
+        {
+            "failure_threshold",
+            "failure_threshold_percentage",
+            "minimum_requests",
+            "cooldown_interval",
+            "failure_status_codes",
+        }
+    )
+    given = snaked(value, path, names)
+    if "failure_threshold" not in given and "failure_threshold_percentage" not in given:
+        raise problem(f"{path}.failure_threshold", "is missing")
+
+    def number(name: str, most: int, least: int = 1) -> int | None:
+        return whole_at(given[name], f"{path}.{name}", least=least, most=most) if name in given else None
+
+    cooldown = number("cooldown_interval", _LONGEST_COOLDOWN_MS, _SHORTEST_COOLDOWN_MS)
+    return CircuitBreaker(
+        failure_threshold=number("failure_threshold", 10_000),
+        cooldown_seconds=(cooldown or _SHORTEST_COOLDOWN_MS) / 1000,
+        failure_percentage=number("failure_threshold_percentage", 100),
+        minimum_requests=number("minimum_requests", 10_000),
+        status_codes=(
+            codes_at(given["failure_status_codes"], f"{path}.failure_status_codes")
+            if "failure_status_codes" in given
+            else frozenset()
+        ),
+    )
+
+
+def parse_hedge(value: Any, path: str) -> float:
+    """Return the seconds of `{"after_ms": n}`."""
+    given = snaked(value, path, frozenset({"after_ms"}))
+    return whole_at(given.get("after_ms"), f"{path}.after_ms", least=1, most=LONGEST_TIMEOUT_MS) / 1000
