@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from cli.commands.root import main
 from tests.functions.local_run import CHECKOUT
 
 SECONDS = 30.0
@@ -57,6 +60,12 @@ class Cli:
             check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)
+
+    def prepare(self, *arguments: str) -> None:
+        """Run within this process, for what a test only builds upon."""
+        environment = {"PROMPTSIDE_API_KEY": None, "PROMPTSIDE_URL": None, **self._environment}
+        result = CliRunner(env=environment).invoke(main, ["-C", str(self.folder), *arguments])
+        assert result.exit_code == 0, result.output
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start with pipes, and leave it running."""

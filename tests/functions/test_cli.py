@@ -116,12 +116,12 @@ def test_a_push_sends_what_differs_once_and_publishes_when_told(cli: Cli, stack:
 
 
 def test_a_diff_shows_what_a_push_would_change_and_a_check_fails(cli: Cli, slug: str) -> None:
-    cli.run("push")
+    cli.prepare("push")
     edit(cli, slug, "max_tokens: 50", "max_tokens: 60")
 
     shown = cli.run("diff", slug)
     checked = cli.run("push", "--check", slug)
-    cli.run("push", slug)
+    cli.prepare("push", slug)
     after = cli.run("push", "--check", slug)
 
     assert shown.output.splitlines() == [
@@ -145,7 +145,7 @@ def test_a_diff_shows_what_a_push_would_change_and_a_check_fails(cli: Cli, slug:
 def test_a_pull_after_a_push_changes_nothing_and_a_new_checkout_pulls_the_same(
     cli: Cli, stack: LocalRun, slug: str, tmp_path: Path
 ) -> None:
-    cli.run("push")
+    cli.prepare("push")
     before = {path: path.read_bytes() for path in cli.folder.rglob("*") if path.is_file()}
 
     pulled = cli.run("pull", slug, f"partials/{slug}-tone")
@@ -167,7 +167,7 @@ def test_a_pull_after_a_push_changes_nothing_and_a_new_checkout_pulls_the_same(
 
 
 def test_what_somebody_else_changed_is_not_undone(cli: Cli, stack: LocalRun, slug: str) -> None:
-    cli.run("push")
+    cli.prepare("push")
     stack.call("PUT", f"/prompts/{slug}", {"parameters": {"max_tokens": 7}})
     edit(cli, slug, "Be kind.", "Be very kind.")
 
@@ -185,7 +185,7 @@ def test_what_somebody_else_changed_is_not_undone(cli: Cli, stack: LocalRun, slu
 
 
 def test_a_pull_brings_only_what_the_stack_changed(cli: Cli, stack: LocalRun, slug: str) -> None:
-    cli.run("push")
+    cli.prepare("push")
     before = (cli.folder / "prompts" / f"{slug}.yaml").read_text()
     stack.call("PUT", f"/prompts/{slug}", {"parameters": {"max_tokens": 7}})
 
@@ -196,7 +196,7 @@ def test_a_pull_brings_only_what_the_stack_changed(cli: Cli, stack: LocalRun, sl
 
 
 def test_an_interrupted_push_is_finished_by_the_next(cli: Cli, stack: LocalRun, slug: str) -> None:
-    cli.run("push")
+    cli.prepare("push")
     for number in range(12):
         copy = cli.folder / "prompts" / f"{slug}-{number}.yaml"
         copy.write_text(GREETING.replace("tone", f"{slug}-tone").replace("kind", f"kind {number}"))
@@ -222,9 +222,9 @@ def test_an_interrupted_push_is_finished_by_the_next(cli: Cli, stack: LocalRun, 
 
 
 def test_publish_moves_the_published_version_and_labels(cli: Cli, stack: LocalRun, slug: str) -> None:
-    cli.run("push")
+    cli.prepare("push")
     edit(cli, slug, "Be kind.", "Be very kind.")
-    cli.run("push")
+    cli.prepare("push")
 
     latest = cli.run("publish", slug)
     after = versions(stack, slug)
@@ -276,7 +276,7 @@ def test_a_refusal_of_the_stack_names_the_file(cli: Cli, slug: str) -> None:
 
 
 def test_a_run_streams_to_a_terminal_as_tokens_come(cli: Cli, slug: str) -> None:
-    cli.run("push")
+    cli.prepare("push")
     PROVIDER.reply = sse_reply([chunk("One, "), chunk("two."), chunk(None, "stop"), b"data: [DONE]\n\n"])
 
     result = cli.in_terminal("run", slug, "-v", "name=Grace")
@@ -285,7 +285,7 @@ def test_a_run_streams_to_a_terminal_as_tokens_come(cli: Cli, slug: str) -> None
 
 
 def test_the_first_token_shows_before_the_last_one_is_made(cli: Cli, slug: str) -> None:
-    cli.run("push")
+    cli.prepare("push")
     seen = threading.Event()
     PROVIDER.reply = sse_reply([chunk("One, "), seen, chunk("two."), chunk(None, "stop"), b"data: [DONE]\n\n"])
 
@@ -299,7 +299,7 @@ def test_the_first_token_shows_before_the_last_one_is_made(cli: Cli, slug: str) 
 
 
 def test_a_stream_that_breaks_shows_what_came_and_fails(cli: Cli, slug: str) -> None:
-    cli.run("push")
+    cli.prepare("push")
     PROVIDER.reply = sse_reply([chunk("One, "), Fault.CUT])
 
     result = cli.run("run", slug, "-v", "name=Grace")
@@ -310,7 +310,7 @@ def test_a_stream_that_breaks_shows_what_came_and_fails(cli: Cli, slug: str) -> 
 
 
 def test_a_whole_answer_and_its_json(cli: Cli, slug: str) -> None:
-    cli.run("push")
+    cli.prepare("push")
     whole = {
         "id": "c", "object": "chat.completion", "created": 1, "model": "gpt-6-luna",
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
@@ -328,7 +328,7 @@ def test_a_whole_answer_and_its_json(cli: Cli, slug: str) -> None:
 
 
 def test_a_rendering_takes_text_json_and_files(cli: Cli, slug: str) -> None:
-    cli.run("push")
+    cli.prepare("push")
     (cli.folder / "name.txt").write_text("Grace")
 
     result = cli.run(
