@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from promptside.config import Settings
@@ -88,11 +89,11 @@ def reading_client(settings: Settings) -> Any:
 
     # The table is the operator's own, so a private address (a VPC endpoint, the local engine) is as good as any.
     http = HttpClient(allow_private_hosts=True)
-    session = _session(settings)
-    return BatchReader(_client("dynamodb", settings, session), session, http, seconds=_STORE_TIMEOUT_SECONDS)
+    session = _session(settings.store_endpoint is not None)
+    return BatchReader(_client("dynamodb", settings), session, http, seconds=_STORE_TIMEOUT_SECONDS)
 
 
-def _client(service: str, settings: Settings, session: Any = None) -> Any:
+def _client(service: str, settings: Settings) -> Any:
     from botocore.config import Config
 
     config = Config(
@@ -104,14 +105,21 @@ def _client(service: str, settings: Settings, session: Any = None) -> Any:
         # Every argument is built by our own code; checking them again costs a tenth of a millisecond a call.
         parameter_validation=False,
     )
-    session = session or _session(settings)
-    return session.client(service, region_name=settings.region, endpoint_url=settings.store_endpoint, config=config)
+    return _session(settings.store_endpoint is not None).create_client(
+        service, region_name=settings.region, endpoint_url=settings.store_endpoint, config=config
+    )
 
 
-def _session(settings: Settings) -> Any:
-    import boto3
+@cache
+def _session(local: bool) -> Any:
+    """Return the process's AWS session: boto3's own core, without the 50 ms that its transfer helpers take to import.
 
-    if settings.store_endpoint is None:
-        return boto3.session.Session()
-    # The user's own AWS credentials, if any, are for Bedrock: the local store must neither need nor see them.
-    return boto3.session.Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
+    All clients share it, so that endpoint and service data are loaded once.
+    """
+    from botocore.session import Session
+
+    session = Session()
+    if local:
+        # The user's own AWS credentials, if any, are for Bedrock: the local store must neither need nor see them.
+        session.set_credentials("local", "local")
+    return session
