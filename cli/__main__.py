@@ -12,6 +12,9 @@ def start() -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as error:
+        print(f"Error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -57,7 +57,7 @@ def _whole(path: Path, file: PromptFile | PartialFile) -> str | None:
 
 def _find(path: Path, place: str) -> yaml.ScalarNode | None:
     """Return the text at a place such as `messages[1].content`."""
-    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    node = yaml.compose(path.read_bytes(), Loader=yaml.SafeLoader)
     for index, key in _STEP.findall(place):
         if index and isinstance(node, yaml.SequenceNode) and int(index) < len(node.value):
             node = node.value[int(index)]
@@ -70,7 +70,7 @@ def _find(path: Path, place: str) -> yaml.ScalarNode | None:
 
 def _indent(path: Path, line: int) -> int:
     """Return how far a block text is indented; its first line may be empty."""
-    for text in path.read_text(encoding="utf-8").splitlines()[line:]:
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines()[line:]:
         if text.strip():
             return len(text) - len(text.lstrip(" "))
     return 0

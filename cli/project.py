@@ -134,10 +134,9 @@ def _check_mapping(path: Path, what: str, value: Any, known: frozenset[str]) -> 
 
 def _target(name: str, fields: Mapping[str, str], api_key: str | None, environment: Mapping[str, str]) -> Target:
     url = fields["url"].rstrip("/")
-    address = urlsplit(url)
-    if address.scheme not in ("http", "https") or not address.hostname:
+    if not _is_url(url):
         raise CommandFailed(f"'{url}' is no URL of a stack, such as {LOCAL_URL}")
-    if address.scheme == "http" and not is_local(url):
+    if url.lower().startswith("http:") and not is_local(url):
         raise CommandFailed(f"{url} would carry the API key in clear text: use https")
     variable = fields.get("api_key_variable", "PROMPTSIDE_API_KEY")
     # A target that names its variable gets that key and no other: another stack's must not go there.
@@ -150,3 +149,11 @@ def _target(name: str, fields: Mapping[str, str], api_key: str | None, environme
         secrets_prefix=fields.get("secrets_prefix"),
         region=fields.get("region"),
     )
+
+
+def _is_url(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+        return address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        return False

@@ -131,13 +131,27 @@ def load_partial(path: Path) -> PartialFile:
     )
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would keep the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping whose keys are all different."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
+                raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' stands there twice", key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+        found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return found
+
+
 def _read(path: Path, fields: dict[str, Any]) -> tuple[JsonObject, str]:
     try:
         data = path.read_bytes()
     except OSError as exc:
         raise BadPromptFile(f"{path}: {exc.strerror}") from exc
     try:
-        content = yaml.safe_load(data)
+        content = yaml.load(data, Loader=_UniqueKeys)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError) as exc:
         mark = getattr(exc, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""

@@ -87,6 +87,8 @@ def test_what_is_said_last_and_nearest_counts(
         ("default: b\ntargets: {a: {url: https://a.example}}", "default target 'b'"),
         ("default: a\ntargets: {a: {url: http://a.example/v1}}", "clear text"),
         ("default: a\ntargets: {a: {url: a.example}}", "no URL"),
+        ("default: a\ntargets: {a: {url: 'http://[::1/v1'}}", "no URL"),
+        ("default: a\ntargets: {a: {url: 'https://a.example:99999/v1'}}", "no URL"),
         ("prompts: 5", "name of a folder"),
     ],
 )

@@ -71,6 +71,8 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         ("provider: openai\nmodel: m\ntext: a\nvariables: {day: 2026-01-02}\n", "quotes around dates"),
         ("model: [\n", "line 2: not YAML"),
         ("- a\n", "a mapping of fields"),
+        ("model: a\nprovider: b\nmodel: c\n", "line 3: not YAML: 'model' stands there twice"),
+        ("provider: openai\nmodel: m\nstring: a\ntext: b\n", "or 'string'"),
         ("model: !!python/object:os.system {}\n", "not YAML"),
     ],
 )
@@ -87,3 +89,10 @@ def test_the_examples_cover_what_a_prompt_can_be() -> None:
     assert any(prompt.tools for prompt in prompts)
     assert any("response_format" in prompt.parameters for prompt in prompts)
     assert all(prompt.variables for prompt in prompts)
+
+
+def test_a_chat_prompt_can_be_its_stored_text(tmp_path: Path) -> None:
+    prompt = load_prompt(written(tmp_path, "virtual_key: null\nmodel: null\nraw: true\nstring: '[{{#a}}{{/a}}]'\n"))
+
+    assert (prompt.kind, prompt.raw, prompt.string) == ("chat", True, "[{{#a}}{{/a}}]")
+    assert (prompt.virtual_key, prompt.model) == (None, None)
