@@ -20,7 +20,9 @@ from promptside.providers.prices import knows_model
 MOST_REFUSALS = 20
 _CHECKED_MODELS = frozenset({"anthropic", "openai"})
 """Whose models are all in the list: other providers host whatever their customers bring along."""
-_OURS_ALONE = frozenset({"messages", "model", "prompt", "stream", "stream_options", "strict_params"})
+_OURS_ALONE = frozenset(
+    {"config", "messages", "model", "prompt", "request_timeout", "stream", "stream_options", "strict_params"}
+)
 _PLACEHOLDERS = (
     "placeholder", "https://placeholder.invalid/v1", "us-east-1", "00000000-0000-4000-8000-000000000000",
     "2026-01-01", "1",
@@ -61,7 +63,9 @@ def parameter_names(provider: str, parameters: Mapping[str, object]) -> list[str
     """Return a sentence for each parameter that nobody knows; a host of one's own may know any."""
     if provider == "custom":
         return []
-    return [sentence for name in parameters if (sentence := unknown_parameter(name)) is not None]
+    return [
+        sentence for name in parameters if name not in _OURS_ALONE and (sentence := unknown_parameter(name)) is not None
+    ]
 
 
 def dropped_warning(provider: str, name: str) -> str:

@@ -44,6 +44,7 @@ def build_management(settings: Settings) -> ManagementServices:
     """Build what prompt management needs."""
     # Only one function manages prompts; the others need not import how.
     from promptside.management.services import ManagementServices
+    from promptside.store.configs import config_store
     from promptside.store.keys import ApiKeyStore
     from promptside.store.lists import CollectionStore, LabelStore
     from promptside.store.partials import partial_store
@@ -60,6 +61,7 @@ def build_management(settings: Settings) -> ManagementServices:
         collections=CollectionStore(client, table=table, workspace=workspace),
         keys=ApiKeyStore(client, table=table, workspace=workspace),
         virtual_keys=VirtualKeyStore(client, table=table, workspace=workspace),
+        configs=config_store(client, table=table, workspace=workspace),
         secrets=ssm_secrets(settings),
         reader=DynamoPromptReader(client, table=table, workspace=workspace),
         settings=settings,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from promptside.api.bodies import parse_object
 from promptside.api.runs import key_digest
 from promptside.errors import Forbidden, InvalidRequest, JsonObject, Unauthenticated
-from promptside.management import api_keys, collections, labels, partials, prompts, versions, virtual_keys
+from promptside.management import api_keys, collections, configs, labels, partials, prompts, versions, virtual_keys
 from promptside.management.services import ManagementServices
 from promptside.schema.prompt import ApiKey
 
@@ -84,6 +84,7 @@ def create_first_key(services: ManagementServices, event: JsonObject) -> JsonObj
 _PROMPT = "/prompts/{name}"
 _PARTIAL = "/prompts/partials/{name}"
 _VIRTUAL_KEY = "/virtual-keys/{slug}"
+_CONFIG = "/configs/{name}"
 _KEY = "/api-keys/{id}"
 
 # `partials` is a reserved slug: its rows come before those of the prompts.
@@ -160,6 +161,23 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "DELETE", _VIRTUAL_KEY, "virtual_keys.delete", lambda s, a: virtual_keys.delete_virtual_key(s, a.names["slug"])
+    ),
+    Route("POST", "/configs", "configs.create", lambda s, a: configs.create_config(s, a.body)),
+    Route("GET", "/configs", "configs.list", lambda s, a: configs.list_configs(s, a.query)),
+    Route("GET", _CONFIG, "configs.read", lambda s, a: configs.retrieve_config(s, a.names["name"])),
+    Route("PUT", _CONFIG, "configs.update", lambda s, a: configs.update_config(s, a.names["name"], a.body)),
+    Route("DELETE", _CONFIG, "configs.delete", lambda s, a: configs.delete_config(s, a.names["name"])),
+    Route(
+        "GET",
+        f"{_CONFIG}/versions",
+        "configs.read",
+        lambda s, a: configs.list_config_versions(s, a.names["name"], a.query),
+    ),
+    Route(
+        "GET",
+        f"{_CONFIG}/versions/{{version}}",
+        "configs.read",
+        lambda s, a: configs.retrieve_config_version(s, a.names["name"], a.names["version"]),
     ),
     Route("GET", "/api-keys", "api_keys.list", lambda s, a: api_keys.list_api_keys(s, a.query)),
     Route("GET", _KEY, "api_keys.read", lambda s, a: api_keys.retrieve_api_key(s, a.names["id"])),

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from promptside.errors import Forbidden, InvalidRequest, JsonObject
 from promptside.management import fields
+from promptside.management.configs import existing_config
 from promptside.management.services import ManagementServices
 from promptside.schema.prompt import ApiKey
 
@@ -14,7 +15,7 @@ _LONGEST_TRANSITION_MS = 30 * 24 * 3600 * 1000
 
 
 def create_api_key(services: ManagementServices, body: JsonObject, *, caller: ApiKey | None) -> JsonObject:
-    """Make a key from `{"name", "scopes", "expires_at"?}`. Answers `{"id", "key", "object": "api-key"}`.
+    """Make a key from `{"name", "scopes", "expires_at"?, "defaults"?}`. Answers `{"id", "key", "object": "api-key"}`.
 
     Nobody can give more than they have: `caller` is the key that asks, None when IAM has let the caller in.
     """
@@ -23,7 +24,14 @@ def create_api_key(services: ManagementServices, body: JsonObject, *, caller: Ap
     if scopes is None:
         raise fields.missing("scopes")
     _check_reach(caller, scopes)
-    created = services.keys.create(name, scopes, expires_at=fields.moment_to_come(body, services.timestamp()))
+    config, fixed_config = _defaults(services, body, ApiKey("", "", "", frozenset())) or (None, False)
+    created = services.keys.create(
+        name,
+        scopes,
+        expires_at=fields.moment_to_come(body, services.timestamp()),
+        config=config,
+        fixed_config=fixed_config,
+    )
     return {"id": created.record.id, "key": created.key, "object": "api-key"}
 
 
@@ -40,10 +48,12 @@ def retrieve_api_key(services: ManagementServices, identifier: str) -> JsonObjec
 def update_api_key(
     services: ManagementServices, identifier: str, body: JsonObject, *, caller: ApiKey | None
 ) -> JsonObject:
-    """Change name and scopes. Answers `{}`."""
+    """Change name, scopes and `defaults`. Answers `{}`."""
     scopes = _scopes(body)
-    _check_reach(caller, services.keys.get(identifier).scopes | (scopes or frozenset()))
-    services.keys.change(identifier, name=fields.text(body, "name"), scopes=scopes)
+    key = services.keys.get(identifier)
+    _check_reach(caller, key.scopes | (scopes or frozenset()))
+    defaults = _defaults(services, body, key)
+    services.keys.change(identifier, name=fields.text(body, "name"), scopes=scopes, defaults=defaults)
     return {}
 
 
@@ -73,7 +83,7 @@ def rotate_api_key(
 
 
 def _view(key: ApiKey) -> JsonObject:
-    return {
+    view: JsonObject = {
         "id": key.id,
         "name": key.name,
         "scopes": sorted(key.scopes),
@@ -83,6 +93,26 @@ def _view(key: ApiKey) -> JsonObject:
         "expires_at": key.expires_at,
         "object": "api-key",
     }
+    if key.config is not None:
+        view["defaults"] = {"config_id": key.config, "allow_config_override": not key.fixed_config}
+    return view
+
+
+def _defaults(services: ManagementServices, body: JsonObject, key: ApiKey) -> tuple[str | None, bool] | None:
+    """Return the config of `defaults` and whether it is fixed, None when the body says nothing about them."""
+    if "defaults" not in body:
+        return None
+    given = fields.json_object(body, "defaults")
+    if not given:
+        return None, False
+    config = key.config
+    if "config_id" in given:
+        name = fields.text(given, "config_id")
+        config = None if name is None else existing_config(services, name, "defaults.config_id")
+    fixed = key.fixed_config
+    if given.get("allow_config_override") is not None:
+        fixed = not fields.flag(given, "allow_config_override")
+    return config, fixed
 
 
 def _scopes(body: JsonObject) -> frozenset[str] | None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +13,12 @@ from typing import Any
 from promptside.config import Settings
 from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
 from promptside.management.fields import wrong_type
-from promptside.providers.base import Field, Provider
+from promptside.providers.base import Provider
 from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials
+from promptside.providers.spellings import snake, spellings
 from promptside.target import check_custom_host, with_region
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LONGEST_VALUE = 8192
-_HEADER_PREFIX = "x-portkey-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +31,11 @@ class GivenFields:
 
 def given_fields(provider: Provider, body: JsonObject, known: frozenset[str]) -> GivenFields:
     """Return the fields of `provider` in `body`; keys in `known` belong to others. Raises InvalidRequest."""
-    spellings = _spellings(provider)
+    known_spellings = spellings(provider)
     values: dict[str, str | None] = {}
     ignored: list[str] = []
     for name, value in body.items():
-        target = spellings.get(_snake(name))
+        target = known_spellings.get(snake(name))
         if target is not None:
             values[target.name] = _value(name, value)
         elif name not in known and value not in (None, ""):
@@ -74,23 +72,6 @@ def checked(provider: Provider, values: Mapping[str, str], settings: Settings) -
     return dict(values)
 
 
-def _spellings(provider: Provider) -> dict[str, Field]:
-    """Return the field behind each spelling: its name, its aliases, its header's name, and `key` for the one secret."""
-    found: dict[str, Field] = {}
-    fields = all_fields(provider)
-    for entry in fields:
-        header = (entry.header or "").removeprefix(_HEADER_PREFIX).replace("-", "_")
-        for spelling in (header, *map(_snake, entry.aliases)):
-            if spelling:
-                found.setdefault(spelling, entry)
-    found.update({entry.name: entry for entry in fields})
-    secrets = [entry for entry in fields if entry.secret]
-    main = next((entry for entry in secrets if entry.name == "api_key"), secrets[0] if len(secrets) == 1 else None)
-    if main is not None:
-        found["key"] = main
-    return found
-
-
 def _value(name: str, value: Any) -> str | None:
     if value is None or value == "":
         return None
@@ -102,7 +83,3 @@ def _value(name: str, value: Any) -> str | None:
     if len(value) > _LONGEST_VALUE:
         raise InvalidRequest(f"'{name}' has {len(value)} characters; it can have {_LONGEST_VALUE}", param=name)
     return value.strip() or None
-
-
-def _snake(name: str) -> str:
-    return _HUMP.sub("_", name).replace("-", "_").lower()

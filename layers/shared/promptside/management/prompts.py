@@ -173,7 +173,7 @@ def draft_prompt(services: ManagementServices, base: PromptVersion, body: JsonOb
         version_id=version_id(base.prompt_id, base.version),
         string=template_string(body) if "string" in body else base.string,
         raw=fields.flag(body, "is_raw_template") if "is_raw_template" in body else base.raw,
-        parameters=fields.json_object(body, "parameters") if "parameters" in body else base.parameters,
+        parameters=_parameters(body) if "parameters" in body else base.parameters,
         model=fields.text(body, "model") if "model" in body else base.model,
         virtual_key=_virtual_key(body) if "virtual_key" in body else base.virtual_key,
         functions=fields.object_list(body, "functions") if "functions" in body else base.functions,
@@ -196,6 +196,16 @@ def _virtual_key(body: JsonObject) -> str | None:
             "'virtual_key' must be the slug of a virtual key or a provider's name", param="virtual_key"
         )
     return value or None
+
+
+def _parameters(body: JsonObject) -> JsonObject:
+    parameters = fields.json_object(body, "parameters")
+    if parameters.get("config"):
+        # Few prompts have one.
+        from promptside.management.configs import check_prompts_config
+
+        check_prompts_config(parameters)
+    return parameters
 
 
 def _variables_schema(body: JsonObject) -> JsonObject | None:

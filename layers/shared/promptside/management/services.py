@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from promptside.config import Settings
 from promptside.store.base import PromptReader, SecretVault
+from promptside.store.configs import ConfigStore
 from promptside.store.keys import ApiKeyStore, timestamp
 from promptside.store.lists import CollectionStore, LabelStore
 from promptside.store.partials import PartialStore
@@ -27,6 +28,7 @@ class ManagementServices:
     collections: CollectionStore
     keys: ApiKeyStore
     virtual_keys: VirtualKeyStore
+    configs: ConfigStore
     secrets: SecretVault
     reader: PromptReader
     settings: Settings

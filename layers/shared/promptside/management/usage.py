@@ -36,6 +36,11 @@ def prompts_with_virtual_key(services: ManagementServices, slug: str) -> list[st
     )
 
 
+def prompts_with_config(services: ManagementServices, slug: str) -> list[str]:
+    """Return the prompts that name a config in their parameters."""
+    return users(services.prompts, lambda version: version.parameters.get("config") == slug)
+
+
 def _includes(references: tuple[str, ...], slug: str) -> bool:
     return any(reference.partition("@")[0] == slug for reference in references)
 

@@ -54,9 +54,18 @@ class ApiKeyStore:
         self._keys = KeySpace(workspace)
         self._now = now
 
-    def create(self, name: str, scopes: Collection[str], *, expires_at: datetime | None = None) -> CreatedKey:
-        """Make and store a new random key."""
-        return self._store(new_key(), name, scopes, expires_at)
+    def create(
+        self,
+        name: str,
+        scopes: Collection[str],
+        *,
+        expires_at: datetime | None = None,
+        config: str | None = None,
+        fixed_config: bool = False,
+    ) -> CreatedKey:
+        """Make and store a new random key; `config` and `fixed_config` are as in its record."""
+        record = self._record(name, scopes, expires_at)
+        return self._store(new_key(), replace(record, config=config, fixed_config=fixed_config))
 
     def ensure(self, key: str, name: str, scopes: Collection[str]) -> ApiKey:
         """Store a key that the operator chose, unless it is there already, and return its record.
@@ -66,7 +75,7 @@ class ApiKeyStore:
         if len(key) < SHORTEST_KEY:
             raise InvalidRequest(f"An API key needs at least {SHORTEST_KEY} characters", param="key")
         try:
-            return self._store(key, name, scopes, None).record
+            return self._store(key, self._record(name, scopes, None)).record
         except Conflict:
             record = self._table.get(self._keys.api_key(digest_of(key)))
             if record is None:
@@ -85,8 +94,15 @@ class ApiKeyStore:
             raise NotFound(f"API key '{identifier[:64]}' not found", param="id", code="api_key_not_found")
         return max(of_that_id, key=lambda key: (key.status == "active" and key.expires_at is None, key.created_at))
 
-    def change(self, identifier: str, *, name: str | None, scopes: Collection[str] | None) -> None:
-        """Give a key another name or other scopes, at once."""
+    def change(
+        self,
+        identifier: str,
+        *,
+        name: str | None,
+        scopes: Collection[str] | None,
+        defaults: tuple[str | None, bool] | None = None,
+    ) -> None:
+        """Give a key another name, other scopes, or another config (with whether it is fixed), at once."""
         key = self.get(identifier)
         change: dict[str, Any] = {}
         if name is not None:
@@ -94,6 +110,9 @@ class ApiKeyStore:
         if scopes is not None:
             check_scopes(scopes)
             change["scopes"] = sorted(scopes)
+        if defaults is not None:
+            config, fixed = defaults
+            change["defaults"] = api_key_record(replace(key, config=config, fixed_config=fixed))["defaults"]
         if change:
             self._set(key, change)
 
@@ -121,16 +140,19 @@ class ApiKeyStore:
             raise Conflict("The API key was changed by somebody else meanwhile: try again", param="id") from exc
         return CreatedKey(record, key)
 
-    def _store(self, key: str, name: str, scopes: Collection[str], expires_at: datetime | None) -> CreatedKey:
+    def _record(self, name: str, scopes: Collection[str], expires_at: datetime | None) -> ApiKey:
         check_scopes(scopes)
-        record = ApiKey(
+        return ApiKey(
             id=str(uuid.uuid4()),
-            digest=digest_of(key),
+            digest="",
             name=name,
             scopes=frozenset(scopes),
             created_at=timestamp(self._now()),
             expires_at=None if expires_at is None else timestamp(expires_at),
         )
+
+    def _store(self, key: str, record: ApiKey) -> CreatedKey:
+        record = replace(record, digest=digest_of(key))
         try:
             self._table.write(put(self._keys.api_key(record.digest), api_key_record(record), _ABSENT))
         except ConditionFailed as exc:

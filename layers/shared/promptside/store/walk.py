@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -72,6 +73,11 @@ class Walk:
         Raises NotFound, and InvalidRequest for an unknown config or more partials than one prompt may have.
         """
         config, named = self._config_sought(sought or _NOTHING)
+        if named is None and sought is not None:
+            # The config may do without this prompt, so only what can be read beside the config is of interest.
+            with suppress(NotFound):
+                self._prompt(reference)
+            return None
         if named is not None and named.replaces_prompt:
             reference = named.prompts[0]
         version = self._prompt(reference)
