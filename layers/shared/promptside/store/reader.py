@@ -123,6 +123,9 @@ class DynamoPromptReader:
         default = None if api_key is None else api_key.config
         if api_key is not None and default is not None:
             self._key_configs.put(api_key.digest, default)
+            if sought is None:
+                # From now on this key's calls are expected to need its config.
+                plan = (reference.id, reference.selector, Sought(default))
             if api_key.fixed_config:
                 sought = Sought(default)
         while True:
