@@ -1,6 +1,7 @@
 """Configs over the whole path: what the caller saw, and what each provider saw; names begin with conformance rows."""
 
 import json
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -589,3 +590,87 @@ def test_an_unknown_config_is_a_400() -> None:
 )
 def test_a_config_that_cannot_be_used_is_a_400_that_gives_the_path(config: Any, param: str) -> None:
     assert refused(run(product(), config)) == (400, "invalid_config", param)
+
+
+def hedged(*targets: dict[str, Any], after_ms: int = 50, **strategy: Any) -> dict[str, Any]:
+    return {**fallback(*targets, **strategy), "hedge": {"after_ms": after_ms}}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_slow_first_target_is_overtaken_and_closed(stream: bool) -> None:
+    with Upstream(raw_reply(Fault.HANG)) as first, Upstream(answers(stream)) as second:
+        response = run(product(), hedged(target(first), target(second)), {"stream": stream})
+
+        assert seen(response) == (200, "config.targets[1]", "0")
+        assert text_of(response, stream).startswith("Hello")
+        assert first.requests[0].client_closed.wait(2.0)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_fast_first_target_starts_no_second_one(stream: bool) -> None:
+    with Upstream(answers(stream)) as first, Upstream() as second:
+        response = run(product(), hedged(target(first), target(second), after_ms=2000), {"stream": stream})
+
+        assert seen(response) == (200, "config.targets[0]", "0")
+        assert text_of(response, stream).startswith("Hello")
+        assert second.requests == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_first_target_that_was_slow_may_still_win(stream: bool) -> None:
+    seconds_turn = threading.Event()
+    reply = answers(stream)
+    slow = Reply(reply.status, reply.headers, [seconds_turn, *reply.steps], reply.framing)
+    hang = raw_reply(Fault.HANG)
+
+    def second_started(_request: Any) -> Reply:
+        seconds_turn.set()
+        return hang
+
+    with Upstream(slow) as first, Upstream(second_started) as second:
+        response = run(product(), hedged(target(first), target(second), after_ms=20), {"stream": stream})
+
+        assert seen(response) == (200, "config.targets[0]", "0")
+        assert text_of(response, stream).startswith("Hello")
+        assert second.requests[0].client_closed.wait(2.0)
+
+
+def test_a_first_target_that_fails_starts_the_second_at_once_and_then_the_others() -> None:
+    with Upstream(FAILED) as first, Upstream(FAILED) as second, Upstream(json_reply(ANSWER)) as third:
+        started = time.monotonic()
+
+        response = run(product(), hedged(target(first), target(second), target(third), after_ms=5000))
+
+        assert seen(response) == (200, "config.targets[2]", "0")
+        assert time.monotonic() - started < 2.0
+
+
+def test_a_race_that_nobody_wins_ends_with_the_last_error() -> None:
+    with Upstream(raw_reply(Fault.HANG)) as first, Upstream(FAILED) as second:
+        config = hedged(target(first, request_timeout=300), target(second), after_ms=20)
+
+        response = run(product(), config)
+
+        assert seen(response)[:2] == (408, "config.targets[0]")
+        assert len(second.requests) == 1
+
+
+def test_an_error_that_does_not_fall_through_ends_the_race() -> None:
+    with Upstream(raw_reply(Fault.HANG)) as first, Upstream(FAILED) as second:
+        config = hedged(target(first), target(second), after_ms=20, on_status_codes=[429])
+
+        response = run(product(), config)
+
+        assert seen(response) == (500, "config.targets[1]", "0")
+        assert first.requests[0].client_closed.wait(2.0)
+
+
+def test_a_closed_loser_leaves_the_connections_of_others_alone() -> None:
+    with Upstream() as first, Upstream() as second:
+        first.default = second.default = json_reply(ANSWER)
+        over = product()
+        config = hedged(target(first), target(second), after_ms=1)
+
+        statuses = {run(over, config).status for _ in range(30)}
+
+        assert statuses == {200}

@@ -34,6 +34,7 @@ from promptside.streaming import ChunkStream
 from promptside.target import CREDENTIALS_MISSING, Target, check_signing, choose_target, requested_slugs
 from promptside.template.prompt import render_prompt
 from promptside.timeouts import run_limits, timed
+from promptside.transport.cancellation import Cancellation
 
 if TYPE_CHECKING:
     from promptside.routing.config import Option
@@ -73,10 +74,17 @@ def complete(services: Services, request: RunRequest, *, deadline: float | None 
     return complete_once(services, request, prepare(services, request, resolution), deadline=deadline)
 
 
-def complete_once(services: Services, request: RunRequest, prepared: Prepared, *, deadline: float | None) -> Finished:
+def complete_once(
+    services: Services,
+    request: RunRequest,
+    prepared: Prepared,
+    *,
+    deadline: float | None,
+    cancellation: Cancellation | None = None,
+) -> Finished:
     """Send one prepared run and return its whole completion."""
     started = time.monotonic()
-    limits = run_limits(services.settings, request, deadline)
+    limits = run_limits(services.settings, request, deadline, cancellation)
     with blaming(prepared.target, request, limits, deadline):
         prepared, body = exchange(services, request, prepared, limits)
     body["provider"] = prepared.provider.name
@@ -105,11 +113,17 @@ def stream(services: Services, request: RunRequest, *, deadline: float | None = 
 
 
 def stream_once(
-    services: Services, request: RunRequest, prepared: Prepared, *, deadline: float | None, hold_seconds: float
+    services: Services,
+    request: RunRequest,
+    prepared: Prepared,
+    *,
+    deadline: float | None,
+    hold_seconds: float,
+    cancellation: Cancellation | None = None,
 ) -> Started:
     """Open the stream of one prepared run, and wait for its first chunk, `hold_seconds` at most."""
     started = time.monotonic()
-    limits = run_limits(services.settings, request, deadline)
+    limits = run_limits(services.settings, request, deadline, cancellation)
     with blaming(prepared.target, request, limits, deadline):
         prepared, upstream = open_stream(services, request, prepared, limits)
     chunks = ChunkStream(

@@ -10,11 +10,14 @@ from promptside.errors import DeadlineExceeded, InvalidRequest, PromptsideError,
 from promptside.schema.prompt import PromptVersion
 from promptside.schema.request import RunRequest
 from promptside.transport.base import Limits
+from promptside.transport.cancellation import Cancellation
 
 LONGEST_TIMEOUT_MS = 900_000
 
 
-def run_limits(settings: Settings, request: RunRequest, deadline: float | None) -> Limits:
+def run_limits(
+    settings: Settings, request: RunRequest, deadline: float | None, cancellation: Cancellation | None = None
+) -> Limits:
     """Return what bounds the exchange; the caller's timeout bounds a whole answer, or the wait for a stream's first."""
     now = time.monotonic()
     latest = now + settings.request_seconds if deadline is None else min(deadline, now + settings.request_seconds)
@@ -31,6 +34,7 @@ def run_limits(settings: Settings, request: RunRequest, deadline: float | None) 
         connect_seconds=min(settings.connect_seconds, max(latest - now, 0.001)),
         first_byte_seconds=first_byte,
         idle_seconds=settings.idle_seconds,
+        cancellation=cancellation,
     )
 
 

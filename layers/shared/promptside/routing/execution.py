@@ -20,14 +20,19 @@ from promptside.schema.request import RunRequest
 from promptside.service import Finished, Started, complete_once, load_prompt, prepare, stream_once
 from promptside.services import Services
 from promptside.timeouts import timed
+from promptside.transport.cancellation import Cancellation
 
 OPTION_HEADER = "x-portkey-last-used-option-index"
 RETRIES_HEADER = "x-portkey-retry-attempt-count"
 _ROUTES = frozenset({"prompts", "chat", "responses"})
 _T = TypeVar("_T")
 
-Send = Callable[[RunRequest, Prepared, bool], _T]
+Send = Callable[[RunRequest, Prepared, bool, Cancellation | None], _T]
 """Makes one attempt; the flag says that nothing else follows when it fails."""
+
+
+class Overtaken(PromptsideError):
+    """Another target answered first; nobody is there to read this."""
 
 
 def complete_routed(
@@ -36,8 +41,8 @@ def complete_routed(
     """Return the completion of the target that the config leads to. Raises the error of the last one tried."""
     routed = _Routed.start(services, request, resolution, deadline)
 
-    def send(own: RunRequest, prepared: Prepared, _last: bool) -> Finished:
-        return complete_once(services, own, prepared, deadline=routed.pace.latest)
+    def send(own: RunRequest, prepared: Prepared, _last: bool, cancellation: Cancellation | None) -> Finished:
+        return complete_once(services, own, prepared, deadline=routed.pace.latest, cancellation=cancellation)
 
     return routed.follow(option, send, lambda _finished: None)
 
@@ -53,9 +58,15 @@ def stream_routed(
     routed = _Routed.start(services, request, resolution, deadline)
     patience = services.settings.keep_alive_seconds
 
-    def send(own: RunRequest, prepared: Prepared, last: bool) -> Started:
-        hold_seconds = patience if last else routed.pace.left()
-        return stream_once(services, own, prepared, deadline=routed.pace.latest, hold_seconds=hold_seconds)
+    def send(own: RunRequest, prepared: Prepared, last: bool, cancellation: Cancellation | None) -> Started:
+        return stream_once(
+            services,
+            own,
+            prepared,
+            deadline=routed.pace.latest,
+            hold_seconds=patience if last else routed.pace.left(),
+            cancellation=cancellation,
+        )
 
     return routed.follow(option, send, lambda started: started.chunks.close())
 
@@ -85,28 +96,31 @@ class _Routed:
     def follow(self, option: Option, send: Send[_T], discard: Callable[[_T], None]) -> _T:
         """Return what `send` gives for the target that the config leads to."""
         follower = Follower(
-            attempt=lambda target, *, last: self._try(target, send, last=last),
+            attempt=lambda target, *, last, cancellation: self._try(target, send, last, cancellation=cancellation),
             discard=discard,
             facts=self._facts,
             pace=self.pace,
         )
         return follower.follow(option)
 
-    def _try(self, option: Option, send: Send[_T], *, last: bool) -> _T:
+    def _try(self, option: Option, send: Send[_T], last: bool, *, cancellation: Cancellation | None) -> _T:
         """Run one target, again as often as its retries allow."""
         retries = Retries(option.retry, self.pace)
         try:
             request, prepared = self._prepare(option)
 
             def attempt() -> _T:
+                if cancellation is not None and cancellation.cancelled:
+                    raise Overtaken("Another target answered first")
                 now = replace(prepared, option=option.path, retries=retries.made)
-                return send(request, now, last and not retries.more)
+                return send(request, now, last and not retries.more, cancellation)
 
             return retries.run(attempt)
         except PromptsideError as error:
             error.headers |= {OPTION_HEADER: option.path, RETRIES_HEADER: str(retries.made)}
+            overtaken = cancellation is not None and cancellation.cancelled
             log_event(
-                "target_failed",
+                "target_overtaken" if overtaken else "target_failed",
                 trace_id=self.request.trace_id,
                 option=option.path,
                 retries=retries.made,

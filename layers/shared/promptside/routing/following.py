@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from promptside.errors import (
@@ -17,6 +17,7 @@ from promptside.routing.choosing import balanced, by_condition
 from promptside.routing.conditions import Facts
 from promptside.routing.config import Option
 from promptside.routing.retries import Pace, has_status
+from promptside.transport.cancellation import Cancellation
 
 _OK = 200
 _T = TypeVar("_T")
@@ -26,10 +27,10 @@ _T_co = TypeVar("_T_co", covariant=True)
 class Attempt(Protocol[_T_co]):
     """Runs one target, with its retries. `last` says that no other target follows if this one fails.
 
-    Raises PromptsideError.
+    `cancellation` ends it from another thread. Raises PromptsideError.
     """
 
-    def __call__(self, option: Option, *, last: bool) -> _T_co:
+    def __call__(self, option: Option, *, last: bool, cancellation: Cancellation | None) -> _T_co:
         """Return the answer."""
         ...
 
@@ -38,18 +39,20 @@ class Attempt(Protocol[_T_co]):
 class Follower(Generic[_T]):
     """Follows one config for one request. `facts` is asked for only when something depends on it.
 
-    `discard` lets go of an answer that a fallback goes on after.
+    `discard` lets go of an answer that is not wanted any more. With a `cancellation` this is one of two attempts that
+    run side by side.
     """
 
     attempt: Attempt[_T]
     discard: Callable[[_T], None]
     facts: Callable[[], Facts]
     pace: Pace
+    cancellation: Cancellation | None = None
 
     def follow(self, option: Option, *, last: bool = True) -> _T:
         """Return the answer of a target. Raises the error of the one that was tried last."""
         if not option.targets:
-            return self.attempt(option, last=last)
+            return self.attempt(option, last=last, cancellation=self.cancellation)
         match option.strategy.mode:
             case "fallback":
                 return self._fall_back(option, last=last)
@@ -63,10 +66,10 @@ class Follower(Generic[_T]):
 
     def _fall_back(self, option: Option, *, last: bool) -> _T:
         codes = option.strategy.status_codes
-        *earlier, final = option.targets
-        for target in earlier:
+        *earlier, final = self._steps(option)
+        for step in earlier:
             try:
-                answer = self.follow(target, last=False)
+                answer = step(False)
             except PromptsideError as error:
                 if not falls_through(error, codes) or self.pace.left() <= 0:
                     raise
@@ -74,7 +77,35 @@ class Follower(Generic[_T]):
             if codes is None or _OK not in codes:
                 return answer
             self.discard(answer)
-        return self.follow(final, last=last)
+        return final(last)
+
+    def _steps(self, option: Option) -> list[Callable[[bool], _T]]:
+        """Return what is tried one after the other: each target, or a race of the first two and then the others."""
+
+        def step(target: Option) -> Callable[[bool], _T]:
+            return lambda last: self.follow(target, last=last)
+
+        targets = option.targets
+        # A target of a race does not start races itself.
+        if option.hedge_seconds is None or len(targets) == 1 or self.cancellation is not None:
+            return [step(target) for target in targets]
+        return [lambda _last: self._race(option), *map(step, targets[2:])]
+
+    def _race(self, option: Option) -> _T:
+        # Most configs have no use for threads.
+        from promptside.routing.hedging import Race
+
+        def runner(target: Option) -> Callable[[Cancellation], _T]:
+            return lambda cancellation: replace(self, cancellation=cancellation).follow(target, last=False)
+
+        race: Race[_T] = Race(
+            (runner(option.targets[0]), runner(option.targets[1])),
+            after_seconds=option.hedge_seconds or 0.0,
+            pace=self.pace,
+            goes_on=lambda error: falls_through(error, option.strategy.status_codes),
+            discard=self.discard,
+        )
+        return race.run()
 
 
 def falls_through(error: PromptsideError, codes: frozenset[int] | None) -> bool:

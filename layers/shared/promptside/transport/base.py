@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from promptside.providers.base import ProviderRequest, StreamEvent
+from promptside.transport.cancellation import Cancellation
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long and how much, for one upstream exchange. Times are seconds, `deadline` is on `time.monotonic()`."""
+    """How long and how much, for one upstream exchange. Times are seconds, `deadline` is on `time.monotonic()`.
+
+    `cancellation` may end it from another thread, which looks as if the provider had closed the connection.
+    """
 
     deadline: float
     connect_seconds: float = 5.0
@@ -19,6 +23,7 @@ class Limits:
     idle_seconds: float = 120.0
     tick_seconds: float = 1.0
     body_bytes: int = 32 * 1024 * 1024
+    cancellation: Cancellation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,13 +155,16 @@ class HttpClient:
         until = min(limits.deadline, time.monotonic() + limits.first_byte_seconds)
         kept = self._connections.take(origin, guarded=guarded)
         if kept is not None:
+            _watch(kept, limits)
             try:
                 return self._exchange(kept, data, until)
             except _Stale:
                 # The provider closed the idle connection while our request was under way and has answered nothing,
                 # so it did not see the request: RFC 9110 section 9.2.2 has a client send it again.
                 pass
-        return self._exchange(self._connect(origin, limits, guarded=guarded), data, until)
+        connection = self._connect(origin, limits, guarded=guarded)
+        _watch(connection, limits)
+        return self._exchange(connection, data, until)
 
     def close(self) -> None:
         """Drop idle connections."""
@@ -212,6 +215,11 @@ class HttpClient:
 
 class _Stale(Exception):
     """A kept connection was closed by the other side before it answered anything."""
+
+
+def _watch(connection: Connection, limits: Limits) -> None:
+    if limits.cancellation is not None:
+        connection.watched_by(limits.cancellation)
 
 
 def _send(connection: Connection, data: bytes, until: float) -> bool:

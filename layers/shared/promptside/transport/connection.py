@@ -15,6 +15,7 @@ from urllib3.util import wait_for_read
 
 from promptside.errors import ProviderNotConnected, ProviderTimeout
 from promptside.transport.addresses import Resolver, require_public
+from promptside.transport.cancellation import Cancellation
 from promptside.transport.http1 import Origin
 
 _READ_BYTES = 64 * 1024
@@ -37,6 +38,24 @@ class Connection:
         # Wall clock, because a frozen function's monotonic clock may stand still while the provider's does not.
         self.idle_since = 0.0
         self._sock = sock
+        self._cancellation: Cancellation | None = None
+
+    def watched_by(self, cancellation: Cancellation) -> None:
+        """Let another thread shut this connection as long as it is in use."""
+        self._cancellation = cancellation
+        cancellation.watch(self)
+
+    def release(self) -> None:
+        """End what `watched_by` began."""
+        if self._cancellation is not None:
+            self._cancellation.release(self)
+            self._cancellation = None
+
+    def interrupt(self) -> None:
+        """Shut the connection from another thread; whoever reads sees its end."""
+        with contextlib.suppress(OSError):
+            # Called on the base class: an SSLSocket would take away the TLS state that the reader is using.
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def send(self, data: bytes, until: float) -> None:
         """Send everything. Raises TimeoutError at `until`, OSError when the connection is lost."""
@@ -102,6 +121,7 @@ class Connections:
 
     def give(self, connection: Connection) -> None:
         """Keep a connection whose answer was read to its end; the oldest makes room."""
+        connection.release()
         connection.idle_since = time.time()
         with self._lock:
             self._idle.append(connection)
