@@ -10,13 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from promptside.advice import dropped_warning, model_warnings, parameter_names
+from promptside.attempts.once import choose_provider, neutral_body, provider_call
 from promptside.cost import estimated_tokens, has_uncounted_parts, highest_cost
 from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
 from promptside.providers.base import ProviderCall, ProviderRequest
 from promptside.providers.fields import CUSTOM_HOST
 from promptside.schema.prompt import Resolution
 from promptside.schema.request import RunRequest
-from promptside.service import choose_provider, load_prompt, neutral_body, provider_call
+from promptside.service import load_prompt
 from promptside.services import Services
 from promptside.target import Target, split_model
 

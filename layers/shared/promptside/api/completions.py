@@ -8,12 +8,13 @@ from typing import Protocol
 
 from promptside.api.http import HttpResponse
 from promptside.api.responses import TRACE_ID, json_response
+from promptside.attempts.once import Started
 from promptside.errors import InternalError, PromptsideError
 from promptside.exchange import Prepared
 from promptside.log import log_event, log_failure
 from promptside.schema.chat import Chunk
 from promptside.schema.request import RunRequest
-from promptside.service import Started, complete, render, stream
+from promptside.service import complete, render, stream
 from promptside.services import Services
 from promptside.streaming import ChunkStream
 from promptside.transport.sse import DONE_FRAME, KEEP_ALIVE, encode_chunk, encode_error

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
+from promptside.attempts.retries import Pace, has_status
 from promptside.errors import (
     DeadlineExceeded,
     PromptsideError,
@@ -16,7 +17,6 @@ from promptside.errors import (
 from promptside.routing.choosing import balanced, by_condition
 from promptside.routing.conditions import Facts
 from promptside.routing.config import Option
-from promptside.routing.retries import Pace, has_status
 from promptside.transport.cancellation import Cancellation
 
 _OK = 200
@@ -93,7 +93,7 @@ class Follower(Generic[_T]):
 
     def _race(self, option: Option) -> _T:
         # Most configs have no use for threads.
-        from promptside.routing.hedging import Race
+        from promptside.attempts.hedging import Race
 
         def runner(target: Option) -> Callable[[Cancellation], _T]:
             return lambda cancellation: replace(self, cancellation=cancellation).follow(target, last=False)

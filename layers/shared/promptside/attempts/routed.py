@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from promptside.attempts.applying import request_for, version_for
+from promptside.attempts.following import Follower
+from promptside.attempts.once import Finished, Started, complete_once, prepare, stream_once
+from promptside.attempts.retries import Pace, Retries
 from promptside.errors import ConfigurationError, Forbidden, InvalidRequest, PromptsideError
 from promptside.exchange import Prepared
 from promptside.log import log_event
 from promptside.merging import stored_parameters
-from promptside.routing.applying import request_for, version_for
 from promptside.routing.conditions import Facts
 from promptside.routing.config import Option
-from promptside.routing.following import Follower
-from promptside.routing.retries import Pace, Retries
 from promptside.schema.prompt import Resolution
 from promptside.schema.request import RunRequest
-from promptside.service import Finished, Started, complete_once, load_prompt, prepare, stream_once
 from promptside.services import Services
 from promptside.timeouts import timed
 from promptside.transport.cancellation import Cancellation
@@ -27,6 +27,8 @@ RETRIES_HEADER = "x-portkey-retry-attempt-count"
 _ROUTES = frozenset({"prompts", "chat", "responses"})
 _T = TypeVar("_T")
 
+Reload = Callable[[], Resolution]
+"""Reads the prompt anew."""
 Send = Callable[[RunRequest, Prepared, bool, Cancellation | None], _T]
 """Makes one attempt; the flag says that nothing else follows when it fails."""
 
@@ -36,10 +38,16 @@ class Overtaken(PromptsideError):
 
 
 def complete_routed(
-    services: Services, request: RunRequest, resolution: Resolution, option: Option, *, deadline: float | None
+    services: Services,
+    request: RunRequest,
+    resolution: Resolution,
+    option: Option,
+    *,
+    reload: Reload,
+    deadline: float | None,
 ) -> Finished:
     """Return the completion of the target that the config leads to. Raises the error of the last one tried."""
-    routed = _Routed.start(services, request, resolution, deadline)
+    routed = _Routed.start(services, request, resolution, reload=reload, deadline=deadline)
 
     def send(own: RunRequest, prepared: Prepared, _last: bool, cancellation: Cancellation | None) -> Finished:
         return complete_once(services, own, prepared, deadline=routed.pace.latest, cancellation=cancellation)
@@ -48,14 +56,20 @@ def complete_routed(
 
 
 def stream_routed(
-    services: Services, request: RunRequest, resolution: Resolution, option: Option, *, deadline: float | None
+    services: Services,
+    request: RunRequest,
+    resolution: Resolution,
+    option: Option,
+    *,
+    reload: Reload,
+    deadline: float | None,
 ) -> Started:
     """Return the stream of the target that the config leads to, its first event there.
 
     As long as something else could be tried, nothing is given to the caller before that event. Raises the error of the
     last target tried.
     """
-    routed = _Routed.start(services, request, resolution, deadline)
+    routed = _Routed.start(services, request, resolution, reload=reload, deadline=deadline)
     patience = services.settings.keep_alive_seconds
 
     def send(own: RunRequest, prepared: Prepared, last: bool, cancellation: Cancellation | None) -> Started:
@@ -78,11 +92,20 @@ class _Routed:
     services: Services
     request: RunRequest
     resolution: Resolution
+    reload: Reload
     pace: Pace
     facts: Facts | None = None
 
     @classmethod
-    def start(cls, services: Services, request: RunRequest, resolution: Resolution, deadline: float | None) -> _Routed:
+    def start(
+        cls,
+        services: Services,
+        request: RunRequest,
+        resolution: Resolution,
+        *,
+        reload: Reload,
+        deadline: float | None,
+    ) -> _Routed:
         """Start the clock: all attempts together are bounded by the caller's timeout and the function's time."""
         now = services.monotonic()
         latest = now + services.settings.request_seconds
@@ -91,7 +114,7 @@ class _Routed:
         if request.timeout_seconds is not None:
             request = replace(request, answer_by=now + request.timeout_seconds)
         pace = Pace(services.monotonic, services.sleep, services.random, latest, request.answer_by)
-        return cls(services, request, resolution, pace)
+        return cls(services, request, resolution, reload, pace)
 
     def follow(self, option: Option, send: Send[_T], discard: Callable[[_T], None]) -> _T:
         """Return what `send` gives for the target that the config leads to."""
@@ -135,7 +158,7 @@ class _Routed:
         request = timed(request_for(option, self.request), resolution.prompt)
 
         def reload() -> Resolution:
-            return self._resolution(load_prompt(self.services, self.request), option)
+            return self._resolution(self.reload(), option)
 
         try:
             return request, prepare(self.services, request, resolution, reload=reload)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from promptside.attempts.retries import Pace, Retries, backoff, is_retryable
 from promptside.errors import (
     DeadlineExceeded,
     InvalidRequest,
@@ -14,7 +15,6 @@ from promptside.errors import (
     RequestTimeout,
     StoreUnavailable,
 )
-from promptside.routing.retries import Pace, Retries, backoff, is_retryable
 from promptside.routing.settings import Retry
 
 

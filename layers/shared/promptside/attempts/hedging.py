@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from promptside.attempts.retries import Pace
 from promptside.errors import DeadlineExceeded, InternalError, PromptsideError
-from promptside.routing.retries import Pace
 from promptside.transport.cancellation import Cancellation
 
 # Every attempt ends by itself when the time is over; this is for what it still has to do then.
