@@ -32,6 +32,25 @@ class Settings:
     idle_seconds: float = 120.0
     demo_base_url: str | None = None
     """Where the demo provider listens; set by the local run only."""
+    bucket: str | None = None
+    """The bucket of files, batches and large results."""
+    queue_url: str | None = None
+    """The queue of run requests."""
+    dead_letter_queue_url: str | None = None
+    event_bus: str | None = None
+    """The bus that completed and failed runs are announced on."""
+    result_targets: tuple[str, ...] = ()
+    """Where results go that say nothing of it themselves: `eventbridge`, `s3`, `s3:prefix`, `sqs:url`, or a URL."""
+    result_queues: tuple[str, ...] = ()
+    """URLs of the queues that an order may name as its target."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Hosts that an order may name as its target."""
+    state_machine: str | None = None
+    """ARN of the state machine that runs batches."""
+    event_concurrency: int = 10
+    """Runs at the same time in one environment of the events function."""
+    record_days: int = 30
+    """How long run records and batches are kept."""
     store_endpoint: str | None = None
     """Where DynamoDB and SSM are answered instead of AWS; set by the local run only."""
 
@@ -56,6 +75,16 @@ class Settings:
             first_byte_seconds=_seconds(env, "PROMPTSIDE_FIRST_BYTE_SECONDS", 280.0),
             idle_seconds=_seconds(env, "PROMPTSIDE_IDLE_SECONDS", 120.0),
             demo_base_url=env.get("PROMPTSIDE_DEMO_BASE_URL") or None,
+            bucket=env.get("PROMPTSIDE_BUCKET") or None,
+            queue_url=env.get("PROMPTSIDE_QUEUE_URL") or None,
+            dead_letter_queue_url=env.get("PROMPTSIDE_DEAD_LETTER_QUEUE_URL") or None,
+            event_bus=env.get("PROMPTSIDE_EVENT_BUS") or None,
+            result_targets=_texts(env.get("PROMPTSIDE_RESULT_TARGETS", "")),
+            result_queues=_texts(env.get("PROMPTSIDE_RESULT_QUEUES", "")),
+            webhook_hosts=_list(env.get("PROMPTSIDE_WEBHOOK_HOSTS", "")),
+            state_machine=env.get("PROMPTSIDE_STATE_MACHINE") or None,
+            event_concurrency=round(_number(env, "PROMPTSIDE_EVENT_CONCURRENCY", 10, "runs")),
+            record_days=round(_number(env, "PROMPTSIDE_RECORD_DAYS", 30, "days")),
             store_endpoint=env.get("PROMPTSIDE_STORE_ENDPOINT") or None,
         )
 
@@ -67,18 +96,26 @@ def _required(env: Mapping[str, str], name: str) -> str:
     return value
 
 
+def _texts(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
 def _list(text: str) -> tuple[str, ...]:
-    return tuple(item.strip().lower() for item in text.split(",") if item.strip())
+    return _texts(text.lower())
 
 
-def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+def _number(env: Mapping[str, str], name: str, default: float, unit: str) -> float:
     text = env.get(name, "")
     if not text:
         return default
     try:
         value = float(text)
     except ValueError as exc:
-        raise ConfigurationError(f"The environment variable {name} must be a number of seconds", param=name) from exc
+        raise ConfigurationError(f"The environment variable {name} must be a number of {unit}", param=name) from exc
     if value <= 0:
         raise ConfigurationError(f"The environment variable {name} must be above zero", param=name)
     return value
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    return _number(env, name, default, "seconds")

@@ -1,0 +1,1 @@
+"""Batches: a file of orders, run line by line, with progress, a summary and files of results."""
