@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
@@ -15,6 +16,7 @@ from promptside import __version__
 from promptside.errors import InvalidRequest, ProviderError, ProviderTimeout, ProviderUnreachable, ProviderUnusable
 from promptside.providers.base import ProviderRequest
 from promptside.transport.base import Limits
+from promptside.transport.client import HttpClient, HttpRequest
 from promptside.transport.http import HttpTransport
 from tests.upstream import Fault, Reply, Request, Upstream, drip, json_reply, raw_reply
 
@@ -109,6 +111,19 @@ def test_a_kept_connection_that_ends_before_the_first_byte_is_replaced_once(
 
     assert second.body == b'{"third": true}'
     assert [seen.connection for seen in upstream.requests] == [1, 1, 2]
+
+
+def test_a_kept_connection_that_ends_after_a_while_may_have_been_at_work_and_is_not_tried_again() -> None:
+    client = HttpClient(allow_private_hosts=True, stale_seconds=0.0)
+    with Upstream(json_reply({}), raw_reply(Fault.CUT), json_reply({})) as upstream, contextlib.closing(client):
+        request = HttpRequest("POST", upstream.url)
+        first = client.open(request, _limits())
+        first.read(_limits())
+        first.close()
+        with pytest.raises(ProviderUnreachable):
+            client.open(request, _limits())
+
+    assert [seen.connection for seen in upstream.requests] == [1, 1]
 
 
 @pytest.mark.parametrize("reply", [raw_reply(Fault.CUT), raw_reply(Fault.RESET), raw_reply(_HEAD, Fault.CUT)])

@@ -30,6 +30,8 @@ _USER_AGENT = f"promptside/{__version__}"
 
 # How long `close` waits for the bytes that only say "this was all", to keep the connection for the next call.
 _LAST_CHUNK_SECONDS = 0.02
+# A connection that ends later than this after a request was sent may have been at work on it.
+_STALE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,9 @@ class HttpClient:
         allow_private_hosts: bool = False,
         resolver: Resolver = resolve,
         ssl_context: ssl.SSLContext | None = None,
+        stale_seconds: float = _STALE_SECONDS,
     ) -> None:
+        self._stale_seconds = stale_seconds
         self._connections = Connections(
             resolver=resolver, allow_private_hosts=allow_private_hosts, ssl_context=ssl_context
         )
@@ -159,8 +163,9 @@ class HttpClient:
             try:
                 return self._exchange(kept, data, until)
             except _Stale:
-                # The provider closed the idle connection while our request was under way and has answered nothing,
-                # so it did not see the request: RFC 9110 section 9.2.2 has a client send it again.
+                # The provider closed the idle connection while our request was under way: it has hardly seen it.
+                # RFC 9110 section 9.2.2 has a client send such a request again. One that was open for longer may be
+                # at work, and paid for.
                 pass
         connection = self._connect(origin, limits, guarded=guarded)
         _watch(connection, limits)
@@ -192,15 +197,16 @@ class HttpClient:
         """Read up to the end of the head. Raises _Stale when a kept connection ends before its first byte."""
         reader = HeadReader()
         started = False
+        stale_until = time.monotonic() + self._stale_seconds if connection.reused else 0.0
         while True:
             try:
                 received = connection.receive(until)
             except TimeoutError:
                 raise
             except OSError as exc:
-                raise (CutShort if started or not connection.reused else _Stale) from exc
+                raise _ending(started, stale_until) from exc
             if not received:
-                raise CutShort if started or not connection.reused else _Stale
+                raise _ending(started, stale_until)
             started = True
             head = reader.feed(received)
             if head is not None:
@@ -215,6 +221,11 @@ class HttpClient:
 
 class _Stale(Exception):
     """A kept connection was closed by the other side before it answered anything."""
+
+
+def _ending(started: bool, stale_until: float) -> Exception:
+    """Say what the end of a connection means before the head was complete."""
+    return CutShort() if started or time.monotonic() >= stale_until else _Stale()
 
 
 def _watch(connection: Connection, limits: Limits) -> None:

@@ -1,0 +1,210 @@
+"""Some thousand mixed runs against providers that fail at random: every one is accounted for.
+
+For each case a small model says what the caller must see and how often each provider must have been called. The rule
+that no case may break: who sees `[DONE]` has the whole text, who sees an error knows it, and nothing else ends a run.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from promptside.api.http import HttpResponse
+from promptside.store.claims import ClaimStore
+from tests.engines import Engine
+from tests.functions.test_completions import chunk
+from tests.product import Product, events_of, json_of, whole
+from tests.upstream import Fault, Reply, Request, Upstream, json_reply, raw_reply, sse_reply
+
+CASES = 2_000
+THREADS = 8
+FAULTS = ("ok", "status-500", "status-429", "status-400", "reset", "garbage", "cut")
+WEIGHTS = (70, 8, 5, 4, 4, 4, 5)
+STATUS = {"status-500": 500, "status-429": 429, "status-400": 400, "reset": 502, "garbage": 502, "cut": 502}
+RETRIED = frozenset({429, 500, 502})
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run. `first` and `second` are what the two providers do, call by call; `retries` those of the first."""
+
+    number: int
+    stream: bool
+    mode: str
+    retries: int
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    once: bool
+
+    @property
+    def text(self) -> str:
+        """What the provider says, of a different length each time."""
+        return f"Answer {self.number} " + "word " * (self.number % 40)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the caller sees, and the calls of each provider."""
+
+    seen: tuple[str, Any]
+    calls: tuple[int, int]
+
+
+def cases() -> Iterator[Case]:
+    """Return always the same cases."""
+    dice = random.Random(20261123)
+    for number in range(CASES):
+        faults = [dice.choices(FAULTS, WEIGHTS)[0] for _ in range(4)]
+        mode = dice.choice(("plain", "single", "fallback"))
+        retries = 0 if mode == "plain" else dice.randrange(3)
+        once = dice.random() < 0.2
+        if once:
+            # With a key, what the provider certainly did not do is run again by design: that is another test.
+            faults = [fault if fault != "status-429" else "status-500" for fault in faults]
+        yield Case(number, dice.random() < 0.5, mode, retries, tuple(faults[:3]), (faults[3],), once)
+
+
+def expected(case: Case) -> Expected:
+    """Return what must come of a case, by the rules of docs/routing.md."""
+    calls = 0
+    result: tuple[str, Any] = ("", None)
+    for fault in case.first[: case.retries + 1]:
+        calls += 1
+        result = one_call(case, fault)
+        if result[0] != "error" or result[1] not in RETRIED:
+            break
+    if result[0] != "error" or case.mode != "fallback":
+        return Expected(result, (calls, 0))
+    return Expected(one_call(case, case.second[0]), (calls, 1))
+
+
+def one_call(case: Case, fault: str) -> tuple[str, Any]:
+    """Return what a single call gives: the text, an error's status, or a stream that was cut after some text."""
+    if fault == "ok":
+        return "text", case.text
+    if fault == "cut" and case.stream:
+        return "cut", case.text[:5]
+    return "error", STATUS[fault]
+
+
+class Provider:
+    """Answers each case as it says, and counts."""
+
+    def __init__(self, side: str, plans: dict[int, tuple[str, ...]], texts: dict[int, str]) -> None:
+        self._plans = plans
+        self._texts = texts
+        self._lock = threading.Lock()
+        self.calls: Counter[int] = Counter()
+        self.side = side
+
+    def __call__(self, request: Request) -> Reply:
+        """Answer one request."""
+        body = request.json()
+        number = int(body["messages"][0]["content"].rpartition(" ")[2])
+        with self._lock:
+            fault = self._plans[number][min(self.calls[number], len(self._plans[number]) - 1)]
+            self.calls[number] += 1
+        return self._reply(fault, self._texts[number], stream=body.get("stream", False))
+
+    @staticmethod
+    def _reply(fault: str, text: str, *, stream: bool) -> Reply:
+        if fault.startswith("status-"):
+            return json_reply({"error": {"message": "no"}}, status=int(fault.removeprefix("status-")))
+        if fault == "reset" or (fault == "cut" and not stream):
+            # A connection that ends without any byte may be one that was idle for too long: the client opens another.
+            return raw_reply(b"HTTP/1.1 2", Fault.CUT)
+        if fault == "garbage":
+            return Reply(200, {"content-type": "application/json"}, [b'{"choices": [{"mess'])
+        if not stream:
+            message = {"role": "assistant", "content": text}
+            return json_reply({"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+        if fault == "cut":
+            return sse_reply([chunk({"role": "assistant", "content": text[:5]}), Fault.CUT])
+        parts = [chunk({"content": text[start : start + 7]}) for start in range(0, len(text), 7)]
+        return sse_reply([*parts, chunk({}, "stop"), b"data: [DONE]\n\n"])
+
+
+def seen(response: HttpResponse, *, stream: bool) -> tuple[str, Any]:
+    """Return what the caller has at the end; anything that is neither a whole answer nor an error fails the test."""
+    if response.status != 200:
+        assert json_of(response)["status"] == "failure"
+        return "error", response.status
+    if not stream:
+        return "text", json_of(response)["choices"][0]["message"]["content"]
+    *events, last = events_of(whole(response))
+    text = "".join(event["choices"][0]["delta"].get("content", "") for event in events)
+    if last == "[DONE]":
+        return "text", text
+    assert last[0] == "error"
+    return "cut", text
+
+
+class Soak:
+    """Runs cases against one product and two providers."""
+
+    def __init__(self, product: Product, first: Upstream, second: Upstream) -> None:
+        self._product = product
+        self._config = [
+            {"provider": "openai", "api_key": "sk-own", "custom_host": upstream.url} for upstream in (first, second)
+        ]
+
+    def run(self, case: Case) -> list[tuple[str, Any]]:
+        """Run a case, twice under the same key when it is to be run once."""
+        answers = []
+        for _ in range(2 if case.once else 1):
+            response = self._product.post(
+                {"variables": {"name": f"case {case.number}"}, "stream": case.stream}, headers=self._headers(case)
+            )
+            answers.append(seen(response, stream=case.stream))
+        return answers
+
+    def _headers(self, case: Case) -> dict[str, str]:
+        headers = {"x-portkey-trace-id": f"case-{case.number}"}
+        if case.once:
+            headers["idempotency-key"] = f"case {case.number}"
+        first, second = self._config
+        retry = {"attempts": case.retries}
+        if case.mode == "single":
+            headers["x-portkey-config"] = json.dumps({**first, "retry": retry})
+        elif case.mode == "fallback":
+            targets = [{**first, "retry": retry}, second]
+            headers["x-portkey-config"] = json.dumps({"strategy": {"mode": "fallback"}, "targets": targets})
+        return headers
+
+
+def test_every_one_of_some_thousand_mixed_runs_is_accounted_for(engine: Engine) -> None:
+    plan = list(cases())
+    texts = {case.number: case.text for case in plan}
+    first = Provider("first", {case.number: case.first for case in plan}, texts)
+    second = Provider("second", {case.number: case.second for case in plan}, texts)
+    with Upstream() as first_host, Upstream() as second_host:
+        first_host.default, second_host.default = first, second
+        product = Product(first_host.url, allowed_custom_hosts=("127.0.0.1",))
+        product.services = replace(
+            product.services,
+            claims=ClaimStore(engine.client("dynamodb"), table=engine.new_table(), workspace="default"),
+            clock=time.time,
+            monotonic=time.monotonic,
+            sleep=lambda _seconds: None,
+        )
+        soak = Soak(product, first_host, second_host)
+        with ThreadPoolExecutor(THREADS) as threads:
+            answers = list(threads.map(soak.run, plan))
+
+    wrong = []
+    for case, got in zip(plan, answers, strict=True):
+        wanted = expected(case)
+        replayed = ("gone", 410) if case.once and wanted.seen[0] == "cut" else wanted.seen
+        sequence = [wanted.seen, ("error", 410) if replayed[0] == "gone" else replayed][: len(got)]
+        calls = (first.calls[case.number], second.calls[case.number])
+        if got != sequence or calls != wanted.calls:
+            wrong.append((case, got, calls, wanted))
+    assert wrong == []
+    assert sum(first.calls.values()) + sum(second.calls.values()) > CASES
