@@ -17,8 +17,8 @@ from pathlib import Path
 
 from promptside.providers.base import Capabilities, Field, Provider
 from promptside.providers.fields import all_fields
-from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_rules import ToolRules, always_chat
+from promptside.providers.openai_format.compatible import OpenAICompatible
+from promptside.providers.openai_format.rules import ToolRules, always_chat
 from promptside.providers.parameters import ParameterTable
 from promptside.providers.registry import ALIASES, MODULES, get_provider
 from scripts.provider_examples import Example, example_of

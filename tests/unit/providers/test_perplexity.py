@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from promptside.providers.base import ProviderCall, StreamEvent
+from promptside.providers.perplexity.models import AgentModel, agent_model
+from promptside.providers.perplexity.search import with_search_tool
 from promptside.providers.perplexity_ai import PROVIDER
-from promptside.providers.perplexity_models import AgentModel, agent_model
-from promptside.providers.perplexity_search import with_search_tool
 
 
 def call(**settings: str) -> ProviderCall:

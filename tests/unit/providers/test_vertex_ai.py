@@ -5,8 +5,8 @@ import pytest
 from promptside.errors import InvalidRequest
 from promptside.providers.base import GoogleToken, ProviderCall, ProviderRequest
 from promptside.providers.fields import check_credentials, public_settings
+from promptside.providers.vertex.routes import Route, route_of
 from promptside.providers.vertex_ai import PROVIDER
-from promptside.providers.vertex_routes import Route, route_of
 
 TOKEN = {"vertex_project_id": "harbour-1234", "vertex_access_token": "token-for-tests"}
 

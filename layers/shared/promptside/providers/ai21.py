@@ -11,12 +11,12 @@ from types import MappingProxyType
 
 from promptside.errors import JsonObject
 from promptside.providers.base import Capabilities, ProviderCall
-from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_fields import api_key, base_url
-from promptside.providers.openai_only import KNOBS, PROMISES, TEXT_ANSWERS
-from promptside.providers.openai_parts import unsupported_part, without_markers
-from promptside.providers.openai_rules import MessageRules, ToolRules
-from promptside.providers.openai_values import objects
+from promptside.providers.openai_format.compatible import OpenAICompatible
+from promptside.providers.openai_format.fields import api_key, base_url
+from promptside.providers.openai_format.only import KNOBS, PROMISES, TEXT_ANSWERS
+from promptside.providers.openai_format.parts import unsupported_part, without_markers
+from promptside.providers.openai_format.rules import MessageRules, ToolRules
+from promptside.providers.openai_format.values import objects
 from promptside.providers.parameters import ParameterTable, unsupported
 
 _NAME = "ai21"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from promptside.errors import JsonObject, PromptsideError
-from promptside.providers.anthropic_request import build_messages_body
-from promptside.providers.anthropic_response import parse_message, parse_messages_error
-from promptside.providers.anthropic_stream import MessageStream
+from promptside.providers.anthropic_format.request import build_messages_body
+from promptside.providers.anthropic_format.response import parse_message, parse_messages_error
+from promptside.providers.anthropic_format.stream import MessageStream
 from promptside.providers.base import Capabilities, Field, ProviderCall, ProviderRequest, StreamMapper
 from promptside.providers.draft import encode_body
 from promptside.schema.chat import Completion

@@ -6,9 +6,9 @@ https://docs.anyscale.com/llm/serving, read 2026-11-23. Parameters are passed on
 from __future__ import annotations
 
 from promptside.providers.base import Capabilities
-from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_fields import api_key, base_url
-from promptside.providers.openai_rules import AnswerRules
+from promptside.providers.openai_format.compatible import OpenAICompatible
+from promptside.providers.openai_format.fields import api_key, base_url
+from promptside.providers.openai_format.rules import AnswerRules
 
 PROVIDER = OpenAICompatible(
     name="anyscale",

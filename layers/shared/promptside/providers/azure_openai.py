@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from promptside.errors import JsonObject
-from promptside.providers.azure_auth import authorize, sign
-from promptside.providers.azure_endpoint import DEPLOYMENT_PATTERN, VERSION_PATTERN, azure_target
+from promptside.providers.azure.auth import authorize, sign
+from promptside.providers.azure.endpoint import DEPLOYMENT_PATTERN, VERSION_PATTERN, azure_target
 from promptside.providers.base import Capabilities, Field, ProviderCall
-from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_model_rules import choose_wire, rewrite_for_model, rewrite_responses_for_model
-from promptside.providers.openai_responses import ResponsesRules
-from promptside.providers.openai_rules import MessageRules
+from promptside.providers.openai_format.compatible import OpenAICompatible
+from promptside.providers.openai_format.model_rules import choose_wire, rewrite_for_model, rewrite_responses_for_model
+from promptside.providers.openai_format.responses import ResponsesRules
+from promptside.providers.openai_format.rules import MessageRules
 from promptside.schema.chat import Completion
 
 _VISIBLE = r"[\x21-\x7e]+"

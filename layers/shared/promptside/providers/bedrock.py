@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from promptside.errors import InvalidRequest, JsonObject, PromptsideError
 from promptside.providers.base import Capabilities, Field, ProviderCall, ProviderRequest, SigV4, StreamMapper
-from promptside.providers.bedrock_request import PROVIDER_NAME, build_converse_body
-from promptside.providers.bedrock_response import parse_converse, parse_converse_error
-from promptside.providers.bedrock_stream import ConverseStream
+from promptside.providers.bedrock_format.request import PROVIDER_NAME, build_converse_body
+from promptside.providers.bedrock_format.response import parse_converse, parse_converse_error
+from promptside.providers.bedrock_format.stream import ConverseStream
 from promptside.providers.draft import encode_body
 from promptside.schema.chat import Completion
 

@@ -7,8 +7,8 @@ https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html. Parameters
 from __future__ import annotations
 
 from promptside.providers.base import Capabilities, Field
-from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_rules import AnswerRules, MessageRules
+from promptside.providers.openai_format.compatible import OpenAICompatible
+from promptside.providers.openai_format.rules import AnswerRules, MessageRules
 
 PROVIDER = OpenAICompatible(
     name="custom",

@@ -9,12 +9,12 @@ from types import MappingProxyType
 
 from promptside.errors import JsonObject
 from promptside.providers.base import Capabilities, Field, ProviderCall
-from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_fields import api_key, base_url
-from promptside.providers.openai_only import KNOBS, PROMISES, TEXT_ANSWERS
-from promptside.providers.openai_parts import refusing
-from promptside.providers.openai_rules import AnswerRules, MessageRules, ToolRules
-from promptside.providers.openai_values import objects
+from promptside.providers.openai_format.compatible import OpenAICompatible
+from promptside.providers.openai_format.fields import api_key, base_url
+from promptside.providers.openai_format.only import KNOBS, PROMISES, TEXT_ANSWERS
+from promptside.providers.openai_format.parts import refusing
+from promptside.providers.openai_format.rules import AnswerRules, MessageRules, ToolRules
+from promptside.providers.openai_format.values import objects
 from promptside.providers.parameters import ParameterTable
 
 _TEXT = frozenset({"role", "content", "name"})

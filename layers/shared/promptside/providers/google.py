@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from promptside.errors import InvalidRequest, JsonObject, PromptsideError
 from promptside.providers.base import Capabilities, Field, ProviderCall, ProviderRequest, StreamMapper
 from promptside.providers.draft import encode_body
-from promptside.providers.gemini_errors import parse_gemini_error
-from promptside.providers.gemini_request import build_generate_body
-from promptside.providers.gemini_response import parse_generated
-from promptside.providers.gemini_stream import GenerateStream
+from promptside.providers.gemini_format.errors import parse_gemini_error
+from promptside.providers.gemini_format.request import build_generate_body
+from promptside.providers.gemini_format.response import parse_generated
+from promptside.providers.gemini_format.stream import GenerateStream
 from promptside.schema.chat import Completion
 
 BASE_URL = "https://generativelanguage.googleapis.com"

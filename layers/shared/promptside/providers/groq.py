@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 from promptside.errors import JsonObject
 from promptside.providers.base import Capabilities
-from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_fields import api_key, base_url
-from promptside.providers.openai_only import KNOBS, PROMISES, TEXT_ANSWERS
-from promptside.providers.openai_parts import without_markers
-from promptside.providers.openai_rules import AnswerRules, MessageRules, ToolRules
+from promptside.providers.openai_format.compatible import OpenAICompatible
+from promptside.providers.openai_format.fields import api_key, base_url
+from promptside.providers.openai_format.only import KNOBS, PROMISES, TEXT_ANSWERS
+from promptside.providers.openai_format.parts import without_markers
+from promptside.providers.openai_format.rules import AnswerRules, MessageRules, ToolRules
 from promptside.providers.parameters import ParameterTable
 
 # Parameters that the SDK's types call not supported by any model.

@@ -12,7 +12,7 @@ from typing import Any
 
 from promptside.errors import JsonObject
 from promptside.providers.base import ProviderCall, StreamEvent, StreamMapper
-from promptside.providers.openai_values import objects
+from promptside.providers.openai_format.values import objects
 from promptside.schema.chat import Chunk, Completion, Message, Usage
 
 _PARAMETERS = frozenset({"functions", "function_call"})

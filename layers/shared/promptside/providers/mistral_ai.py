@@ -9,12 +9,12 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from promptside.providers.base import Capabilities
-from promptside.providers.mistral_answers import choose_message, read_message
-from promptside.providers.mistral_messages import mistral_part, mistral_schema, nine_characters
-from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_fields import api_key, base_url
-from promptside.providers.openai_only import KNOBS, PROMISES, TEXT_ANSWERS
-from promptside.providers.openai_rules import AnswerRules, MessageRules, ToolRules
+from promptside.providers.openai_format.compatible import OpenAICompatible
+from promptside.providers.openai_format.fields import api_key, base_url
+from promptside.providers.openai_format.mistral_answers import choose_message, read_message
+from promptside.providers.openai_format.mistral_messages import mistral_part, mistral_schema, nine_characters
+from promptside.providers.openai_format.only import KNOBS, PROMISES, TEXT_ANSWERS
+from promptside.providers.openai_format.rules import AnswerRules, MessageRules, ToolRules
 from promptside.providers.parameters import ParameterTable
 
 # A replayed `reasoning_content`, a user's `name` or an `index` of a tool call is a 422:

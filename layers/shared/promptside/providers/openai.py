@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from promptside.providers.base import Capabilities, Field
-from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_fields import base_url
-from promptside.providers.openai_model_rules import choose_wire, rewrite_for_model, rewrite_responses_for_model
-from promptside.providers.openai_responses import ResponsesRules
-from promptside.providers.openai_rules import MessageRules
+from promptside.providers.openai_format.compatible import OpenAICompatible
+from promptside.providers.openai_format.fields import base_url
+from promptside.providers.openai_format.model_rules import choose_wire, rewrite_for_model, rewrite_responses_for_model
+from promptside.providers.openai_format.responses import ResponsesRules
+from promptside.providers.openai_format.rules import MessageRules
 
 _VISIBLE = r"[\x21-\x7e]+"
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from promptside.providers.base import Capabilities, Field, ProviderCall
-from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_endpoints import join_url
-from promptside.providers.openai_rules import Wire
-from promptside.providers.perplexity_agent import AGENT, NAME
-from promptside.providers.perplexity_sonar import SONAR_ANSWERS, SONAR_PARAMETERS, rewrite_for_sonar
-from promptside.providers.perplexity_stream import AgentStreamMapper
+from promptside.providers.openai_format.compatible import OpenAICompatible
+from promptside.providers.openai_format.endpoints import join_url
+from promptside.providers.openai_format.rules import Wire
+from promptside.providers.perplexity.agent import AGENT, NAME
+from promptside.providers.perplexity.sonar import SONAR_ANSWERS, SONAR_PARAMETERS, rewrite_for_sonar
+from promptside.providers.perplexity.stream import AgentStreamMapper
 
 _BASE_URL = "https://api.perplexity.ai"
 # The longest first: what people paste behind the origin.

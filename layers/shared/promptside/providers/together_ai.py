@@ -10,14 +10,14 @@ from typing import Any
 
 from promptside.errors import InvalidRequest, JsonObject
 from promptside.providers.base import Capabilities, ProviderCall
-from promptside.providers.openai_compatible import OpenAICompatible
-from promptside.providers.openai_fields import api_key, base_url
-from promptside.providers.openai_only import KNOBS, PROMISES, TEXT_ANSWERS
-from promptside.providers.openai_parts import refusing
-from promptside.providers.openai_rules import AnswerRules, MessageRules, ToolRules
-from promptside.providers.openai_values import objects
+from promptside.providers.openai_format.compatible import OpenAICompatible
+from promptside.providers.openai_format.fields import api_key, base_url
+from promptside.providers.openai_format.only import KNOBS, PROMISES, TEXT_ANSWERS
+from promptside.providers.openai_format.parts import refusing
+from promptside.providers.openai_format.rules import AnswerRules, MessageRules, ToolRules
+from promptside.providers.openai_format.together_logprobs import as_count, chat_logprobs, text_logprobs
+from promptside.providers.openai_format.values import objects
 from promptside.providers.parameters import ParameterTable, drop
-from promptside.providers.together_logprobs import as_count, chat_logprobs, text_logprobs
 
 _NAME = "together-ai"
 _MISSING = frozenset({"metadata", "parallel_tool_calls", "prediction", "service_tier", "user"})

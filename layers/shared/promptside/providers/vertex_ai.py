@@ -11,11 +11,11 @@ from dataclasses import replace
 from promptside.errors import JsonObject, PromptsideError
 from promptside.providers.base import Capabilities, Field, ProviderCall, ProviderRequest, StreamMapper
 from promptside.providers.draft import encode_body
-from promptside.providers.gemini_errors import parse_gemini_error
-from promptside.providers.gemini_request import build_generate_body
-from promptside.providers.gemini_response import parse_generated
-from promptside.providers.gemini_stream import GenerateStream
-from promptside.providers.vertex_address import (
+from promptside.providers.gemini_format.errors import parse_gemini_error
+from promptside.providers.gemini_format.request import build_generate_body
+from promptside.providers.gemini_format.response import parse_generated
+from promptside.providers.gemini_format.stream import GenerateStream
+from promptside.providers.vertex.address import (
     DEFAULT_REGION,
     GEMINI_VERSION,
     PROJECT_PATTERN,
@@ -25,7 +25,7 @@ from promptside.providers.vertex_address import (
     signing_of,
     url_of,
 )
-from promptside.providers.vertex_routes import Route, route_of
+from promptside.providers.vertex.routes import Route, route_of
 from promptside.schema.chat import Completion
 
 # What only Claude and the open models need is imported on their first call: a cold start pays for one wire.
@@ -118,7 +118,7 @@ class VertexAI:
             case "claude":
                 return self._claude_request(route, call, credentials)
             case wire:
-                from promptside.providers.vertex_compatible import compatible
+                from promptside.providers.vertex.compatible import compatible
 
                 return compatible(wire, self.name).build_request(call, credentials)
 
@@ -129,17 +129,17 @@ class VertexAI:
             case "gemini":
                 return parse_generated(body, replace(call, model=route.model), provider=self.name)
             case "claude":
-                from promptside.providers.anthropic_response import parse_message
+                from promptside.providers.anthropic_format.response import parse_message
 
                 return parse_message(body, replace(call, model=route.model), provider=self.name)
             case wire:
-                from promptside.providers.vertex_compatible import compatible
+                from promptside.providers.vertex.compatible import compatible
 
                 return compatible(wire, self.name).parse_response(body, call)
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> PromptsideError:
         """Return the error of a refused request; see `Provider.parse_error`."""
-        from promptside.providers.vertex_claude import claude_error
+        from promptside.providers.vertex.claude import claude_error
 
         return claude_error(self.name, status, headers, body) or parse_gemini_error(self.name, status, headers, body)
 
@@ -150,11 +150,11 @@ class VertexAI:
             case "gemini":
                 return GenerateStream(replace(call, model=route.model), provider=self.name)
             case "claude":
-                from promptside.providers.anthropic_stream import MessageStream
+                from promptside.providers.anthropic_format.stream import MessageStream
 
                 return MessageStream(replace(call, model=route.model), provider=self.name)
             case wire:
-                from promptside.providers.vertex_compatible import compatible
+                from promptside.providers.vertex.compatible import compatible
 
                 return compatible(wire, self.name).stream_mapper(call)
 
@@ -169,7 +169,7 @@ class VertexAI:
         )
 
     def _claude_request(self, route: Route, call: ProviderCall, credentials: Mapping[str, str]) -> ProviderRequest:
-        from promptside.providers.vertex_claude import build_claude_body
+        from promptside.providers.vertex.claude import build_claude_body
 
         built = build_claude_body(replace(call, model=route.model), provider=self.name)
         headers = {"content-type": "application/json", **auth_headers(credentials)}

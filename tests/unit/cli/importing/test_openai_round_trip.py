@@ -7,7 +7,7 @@ import pytest
 from cli.importing.base import Document, Options
 from cli.importing.openai import read
 from promptside.providers.base import ProviderCall
-from promptside.providers.openai_responses import ResponsesRules, build_responses_body
+from promptside.providers.openai_format.responses import ResponsesRules, build_responses_body
 from promptside.template.prompt import compile_prompt, render_prompt
 
 MINIMAL = {

@@ -1,0 +1,1 @@
+"""Anthropic's Messages format, as Anthropic and Vertex AI speak it."""

@@ -1,0 +1,1 @@
+"""What is Azure's own: addresses and authentication around OpenAI's format."""

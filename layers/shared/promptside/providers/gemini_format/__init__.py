@@ -1,0 +1,1 @@
+"""Gemini's generateContent format, as Google and Vertex AI speak it."""

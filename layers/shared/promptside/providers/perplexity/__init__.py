@@ -1,0 +1,1 @@
+"""Perplexity's two formats: the Agent API and Sonar."""
