@@ -9,7 +9,7 @@ from typing import Any
 
 from promptside.errors import Conflict, InvalidRequest, JsonObject, PayloadTooLarge
 from promptside.management import fields
-from promptside.management.prompts import renamed
+from promptside.management.pointers import renamed
 from promptside.management.services import ManagementServices
 from promptside.management.usage import prompts_with_config
 from promptside.management.versions import paged_versions, version_named

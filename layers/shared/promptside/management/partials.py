@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from promptside.errors import Conflict, JsonObject
 from promptside.management import fields
 from promptside.management.drafts import check_partial, new_slug, template_string
-from promptside.management.prompts import matching, publish, rename, renamed, version_in
+from promptside.management.pointers import matching, renamed
+from promptside.management.prompts import publish, rename, version_in
 from promptside.management.services import ManagementServices
 from promptside.management.usage import partials_with_partial, prompts_with_partial
 from promptside.management.versions import paged_versions

@@ -12,6 +12,7 @@ from dataclasses import replace
 from promptside.errors import Conflict, InvalidRequest, JsonObject
 from promptside.management import fields
 from promptside.management.drafts import check_prompt, kind_of, new_slug, template_string
+from promptside.management.pointers import matching, renamed
 from promptside.management.services import ManagementServices
 from promptside.management.views import prompt_item, prompt_view
 from promptside.management.warnings import draft_warnings, with_warnings
@@ -139,31 +140,6 @@ def rename(store: VersionedStore[Version], name: str, body: JsonObject, now: str
         store.change(name, lambda old: renamed(old, body, now))
     else:
         store.get(name)
-
-
-def renamed(old: Pointer, body: JsonObject, now: str) -> Pointer:
-    """Return the pointer with the body's name, collection and status."""
-    status = fields.text(body, "status") or old.status
-    if status not in ("active", "archived"):
-        raise InvalidRequest("'status' must be active or archived", param="status")
-    collection = fields.text(body, "collection_id") if "collection_id" in body else old.collection_id
-    name = fields.text(body, "name") or old.name
-    return replace(old, name=name, status=status, collection_id=collection, updated_at=now)
-
-
-def matching(pointers: list[Pointer], query: Mapping[str, str]) -> list[Pointer]:
-    """Return the pointers that fit `search` and `collection_id`, newest first."""
-    search = query.get("search", "").strip().lower()
-    collection = query.get("collection_id")
-    found = [
-        pointer
-        for pointer in pointers
-        if (not collection or pointer.collection_id == collection)
-        and (not search or search in pointer.name.lower() or search in pointer.slug.lower())
-    ]
-    found.sort(key=lambda pointer: pointer.slug)
-    found.sort(key=lambda pointer: pointer.created_at, reverse=True)
-    return found
 
 
 def draft_prompt(services: ManagementServices, base: PromptVersion, body: JsonObject) -> PromptVersion:
