@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from promptside.errors import JsonObject
+from promptside.errors import JsonObject, PromptsideError
 
 TargetKind = Literal["eventbridge", "s3", "sqs", "webhook"]
 
@@ -78,6 +78,18 @@ class Outcome:
     def succeeded(self) -> bool:
         """Whether the body is a completion."""
         return self.status < 400
+
+
+class DeliveryFailed(PromptsideError):
+    """A result did not reach its target. The run itself is over, and its answer is kept for the next try.
+
+    `final` says that the target refuses for good.
+    """
+
+    status = 502
+    type = "api_error"
+    code = "result_not_delivered"
+    final: bool = False
 
 
 class RunRecords(Protocol):
