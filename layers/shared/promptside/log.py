@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from aws_lambda_powertools import Logger
 
-logger: Logger = Logger(service="promptside", use_rfc3339=True)
+# One encoder for all lines: by default each line makes its own.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=str)
+
+logger: Logger = Logger(service="promptside", use_rfc3339=True, utc=True, json_serializer=_ENCODER.encode)
 
 
 def set_level(level: str) -> None:

@@ -8,6 +8,7 @@ https://github.com/decolua/9router/issues/560 (sampling). A name that no row fit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from promptside.errors import JsonObject
@@ -100,6 +101,7 @@ _OTHERS = ModelTraits(())
 _NEW_LIMIT = ("o1", "o3", "o4", "gpt-5", "gpt-6")
 
 
+@lru_cache(256)
 def traits_of(model: str) -> ModelTraits:
     """Return the row of a model; fine-tunes (`ft:gpt-5-mini:...`) and `openai/...` names count as their base."""
     base = base_name(model)
