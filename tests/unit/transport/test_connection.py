@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from promptside.errors import ProviderNotConnected
 from promptside.transport.addresses import resolve
 from promptside.transport.connection import Connections, default_ssl_context
 from promptside.transport.http1 import Origin
@@ -85,3 +87,34 @@ def test_small_packets_are_sent_at_once(connections: Connections, listener: sock
 
 def test_certificates_are_loaded_once() -> None:
     assert default_ssl_context() is default_ssl_context()
+
+
+def test_a_name_server_that_is_silent_costs_no_more_than_the_time_to_connect() -> None:
+    answered = threading.Event()
+
+    def silent(_host: str, _port: int) -> list[str]:
+        answered.wait(5)
+        return []
+
+    connections = Connections(resolver=silent, allow_private_hosts=True)
+    started = time.monotonic()
+    with pytest.raises(ProviderNotConnected) as caught:
+        connections.connect(
+            Origin("https", "slow.example", 443), guarded=True, until=started + 0.05, deadline=started + 5
+        )
+    answered.set()
+
+    assert time.monotonic() - started < 1
+    assert caught.value.message == "slow.example cannot be reached: no connection within the time to connect"
+
+
+def test_a_name_that_does_not_exist_is_said_to_be_one() -> None:
+    def unknown(_host: str, _port: int) -> list[str]:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    connections = Connections(resolver=unknown, allow_private_hosts=True)
+    until = time.monotonic() + 5
+    with pytest.raises(ProviderNotConnected) as caught:
+        connections.connect(Origin("https", "no.example", 443), guarded=True, until=until, deadline=until)
+
+    assert caught.value.message == "no.example cannot be reached: its name cannot be resolved"

@@ -7,7 +7,10 @@ carry an IPv4 address inside an IPv6 one: mapped (RFC 4291), 6to4 (RFC 3056), Te
 from __future__ import annotations
 
 import ipaddress
+import queue
 import socket
+import threading
+import time
 from collections.abc import Callable, Sequence
 
 from promptside.errors import InvalidRequest
@@ -28,6 +31,32 @@ def resolve(host: str, port: int) -> Sequence[str]:
     """Ask the system for the addresses of a host."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def resolve_until(resolver: Resolver, host: str, port: int, until: float) -> Sequence[str]:
+    """Return what the resolver finds by `until` on `time.monotonic()`. Raises OSError, TimeoutError among them.
+
+    The system's own call takes no limit, and waits for tens of seconds for a name server that is silent: it is left
+    alone in a thread of its own when the time is over.
+    """
+    if _is_address(host):
+        return [host]
+    found: queue.SimpleQueue[Sequence[str] | BaseException] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found.put(resolver(host, port))
+        except BaseException as error:  # whatever it is, the thread that waits has to hear of it
+            found.put(error)
+
+    threading.Thread(target=ask, daemon=True, name="resolve").start()
+    try:
+        answer = found.get(timeout=max(until - time.monotonic(), 0.001))
+    except queue.Empty as exc:
+        raise TimeoutError("the name was not resolved in time") from exc
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 def require_public(host: str, addresses: Sequence[str]) -> None:
@@ -54,6 +83,14 @@ def is_public(text: str) -> bool:
     if embedded:
         return all(_is_global(inner) for inner in embedded)
     return _is_global(address)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

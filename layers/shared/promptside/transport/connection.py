@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib3.util import wait_for_read
 
 from promptside.errors import ProviderNotConnected, ProviderTimeout
-from promptside.transport.addresses import Resolver, require_public
+from promptside.transport.addresses import Resolver, require_public, resolve_until
 from promptside.transport.cancellation import Cancellation
 from promptside.transport.http1 import Origin
 
@@ -109,7 +109,7 @@ class Connections:
         that is over and not only the time to connect, `until`.
         """
         try:
-            addresses = self._resolver(origin.host, origin.port)
+            addresses = resolve_until(self._resolver, origin.host, origin.port, until)
             if guarded and not self._allow_private_hosts:
                 require_public(origin.host, addresses)
             sock = _connect_any(addresses, origin.port, until)
