@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from promptside.api.completions import EventBody
 from promptside.api.http import HttpResponse
 from promptside.api.responses import TRACE_ID, error_response
+from promptside.attempts.retries import SPENT_QUOTA
 from promptside.errors import (
     Conflict,
     InvalidRequest,
@@ -21,6 +22,7 @@ from promptside.errors import (
     ProviderError,
     ProviderNotConnected,
     RequestTimeout,
+    StoreUnavailable,
 )
 from promptside.log import log_event
 from promptside.schema.request import RunRequest
@@ -40,9 +42,23 @@ LARGEST_ANSWER = 16 * 1024 * 1024
 
 _LONGEST_KEY = 255
 _LONGEST_RETRY_AFTER = 5.0
-_NOT_BEGUN = frozenset({401, 403, 429, 503, 529})
+_BUSY = frozenset({429, 503, 529})
+_NOT_BEGUN = frozenset({401, 403}) | _BUSY
 """With these a provider says that it did nothing; the same run may succeed in a moment."""
 _CHOOSING_HEADERS = ("x-portkey-config", "x-portkey-custom-host")
+
+
+class RunInProgress(Conflict):
+    """The first run under this key has not ended. `held_seconds` is how long its claim holds at most."""
+
+    def __init__(self, held_seconds: float) -> None:
+        super().__init__(
+            "The run with this Idempotency-Key has not ended: ask again in a moment",
+            param=HEADER,
+            code="idempotency_in_progress",
+            retry_after=min(_LONGEST_RETRY_AFTER, max(1.0, held_seconds)),
+        )
+        self.held_seconds = held_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +125,18 @@ def answer_once(
     if earlier is not None:
         return _replay(store, earlier, claim, request.trace_id, now=now)
     return _run(_Held(services, store, claim), request.trace_id, answer)
+
+
+def may_run_again(error: PromptsideError) -> bool:
+    """Tell whether the key is free after this error, or will be, and the same run may then do better.
+
+    A refused key, a spent quota and a refusal of ours need somebody to change something first.
+    """
+    if isinstance(error, RunInProgress | StoreUnavailable | ProviderNotConnected):
+        return True
+    if not isinstance(error, ProviderError) or _is_final(error):
+        return False
+    return error.status in _BUSY and error.code not in SPENT_QUOTA and error.should_retry is not False
 
 
 class RecordedBody:
@@ -193,12 +221,7 @@ def _replay(store: ClaimStore, earlier: Earlier, claim: Claim, trace_id: str, *,
             status=422,
         )
     if earlier.phase == "running":
-        raise Conflict(
-            "The run with this Idempotency-Key has not ended: ask again in a moment",
-            param=HEADER,
-            code="idempotency_in_progress",
-            retry_after=min(_LONGEST_RETRY_AFTER, max(1.0, earlier.expires_at - now)),
-        )
+        raise RunInProgress(earlier.expires_at - now)
     kept = store.answer(earlier) if earlier.phase == "finished" else None
     if kept is None:
         # 410, because the SDKs repeat a 409 by themselves.

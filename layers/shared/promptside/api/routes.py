@@ -59,6 +59,15 @@ def invoke(services: Services, event: JsonObject, *, deadline: float | None = No
     return answered(request, run)
 
 
+def run_order(services: Services, request: HttpRequest, *, digest: str | None, deadline: float | None) -> HttpResponse:
+    """Answer a run that an event asks for, as a caller would be answered. Raises PromptsideError.
+
+    `digest` is that of the API key on whose behalf it runs; None means that IAM let the event in.
+    """
+    trace_id = trace_id_of(request.headers)
+    return _dispatch(services, request, trace_id, deadline=deadline, trusted=True, digest=digest)
+
+
 def answered(request: HttpRequest, produce: Callable[[str], HttpResponse]) -> HttpResponse:
     """Return what `produce` answers to the trace id, or the common error body for whatever it raises."""
     trace_id = trace_id_of(request.headers)
@@ -73,26 +82,38 @@ def answered(request: HttpRequest, produce: Callable[[str], HttpResponse]) -> Ht
 
 
 def _dispatch(
-    services: Services, request: HttpRequest, trace_id: str, *, deadline: float | None, trusted: bool
+    services: Services,
+    request: HttpRequest,
+    trace_id: str,
+    *,
+    deadline: float | None,
+    trusted: bool,
+    digest: str | None = None,
 ) -> HttpResponse:
     segments = path_segments(request.path)
     if segments == ("healthz",) and request.method in _READS:
         return json_response({"status": "ok"}, trace_id)
     if segments in _OPENAI:
-        return _answer_openai(services, request, trace_id, deadline=deadline, trusted=trusted)
+        return _answer_openai(services, request, trace_id, deadline=deadline, trusted=trusted, digest=digest)
     if not _is_run(segments):
         raise NotFound(f"No such route: {request.method} {request.path[:200]}", code="route_not_found")
     if request.method != "POST":
         raise MethodNotAllowed(f"Use POST for {segments[2]}")
     reference: Reference = parse_reference(segments[1])
-    run_request = parse_run(request, reference, trace_id=trace_id, trusted=trusted)
+    run_request = parse_run(request, reference, trace_id=trace_id, trusted=trusted, digest=digest)
     if segments[2] == "render":
         return answer_render(services, run_request, with_plan=request.query.get("plan") in _YES)
     return _run(services, request, run_request, answer_completion, deadline=deadline)
 
 
 def _answer_openai(
-    services: Services, request: HttpRequest, trace_id: str, *, deadline: float | None, trusted: bool
+    services: Services,
+    request: HttpRequest,
+    trace_id: str,
+    *,
+    deadline: float | None,
+    trusted: bool,
+    digest: str | None,
 ) -> HttpResponse:
     """Run the prompt that `prompt: {"id", "version", "variables"}` in the body names."""
     # Most calls are not of this kind.
@@ -106,7 +127,7 @@ def _answer_openai(
         key_digest(request.headers)
     body = parse_object(request.body)
     asked = parse_responses_body(body) if wants_response else parse_chat_body(body)
-    run = parse_run(request, asked.reference, trace_id=trace_id, trusted=trusted, body=asked.body)
+    run = parse_run(request, asked.reference, trace_id=trace_id, trusted=trusted, digest=digest, body=asked.body)
     run = replace(run, appended=asked.appended)
     return _run(services, request, run, answer_response if wants_response else answer_completion, deadline=deadline)
 

@@ -31,13 +31,20 @@ def parse_reference(text: str) -> Reference:
 
 
 def parse_run(
-    request: HttpRequest, reference: Reference, *, trace_id: str, trusted: bool, body: JsonObject | None = None
+    request: HttpRequest,
+    reference: Reference,
+    *,
+    trace_id: str,
+    trusted: bool,
+    digest: str | None = None,
+    body: JsonObject | None = None,
 ) -> RunRequest:
     """Return the run that an HTTP request asks for. `trusted` callers were let in by IAM and need no key.
 
-    Raises Unauthenticated without a key, InvalidRequest for a malformed body or header.
+    `digest` is that of the key on whose behalf a trusted caller runs. Raises Unauthenticated without a key,
+    InvalidRequest for a malformed body or header.
     """
-    digest = None if trusted else key_digest(request.headers)
+    digest = digest if trusted else key_digest(request.headers)
     body = parse_object(request.body) if body is None else body
     body = {**optional_object(body, "hyperparameters"), **body}
     headers = request.headers
@@ -55,7 +62,7 @@ def parse_run(
         config=headers.get("x-portkey-config", "").strip() or None,
         headers=headers,
         path=request.path,
-        metadata=_metadata(headers),
+        metadata=parse_metadata(headers),
         trace_id=trace_id,
         timeout_seconds=_timeout(headers.get("x-portkey-request-timeout")),
         strict_openai=headers.get("x-portkey-strict-open-ai-compliance", "").lower() == "true",
@@ -73,6 +80,23 @@ def key_digest(headers: Mapping[str, str]) -> str:
         if key in _PLACEHOLDERS:
             raise Unauthenticated("No API key: send yours in the x-portkey-api-key header")
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def parse_metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels of a run. Raises InvalidRequest."""
+    text = headers.get("x-portkey-metadata", "")
+    if not text:
+        return {}
+    try:
+        metadata = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise _bad_metadata() from exc
+    if not isinstance(metadata, dict):
+        raise _bad_metadata()
+    if len(metadata) > _MOST_METADATA:
+        raise _bad_metadata()
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
+    return {name[:_LONGEST_METADATA]: text[:_LONGEST_METADATA] for name, text in texts.items()}
 
 
 def _provider_key(headers: Mapping[str, str]) -> str | None:
@@ -108,22 +132,6 @@ def _timeout(text: str | None) -> float | None:
             param="x-portkey-request-timeout",
         )
     return int(text) / 1000
-
-
-def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
-    text = headers.get("x-portkey-metadata", "")
-    if not text:
-        return {}
-    try:
-        metadata = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise _bad_metadata() from exc
-    if not isinstance(metadata, dict):
-        raise _bad_metadata()
-    if len(metadata) > _MOST_METADATA:
-        raise _bad_metadata()
-    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
-    return {name[:_LONGEST_METADATA]: text[:_LONGEST_METADATA] for name, text in texts.items()}
 
 
 def _bad_metadata() -> InvalidRequest:

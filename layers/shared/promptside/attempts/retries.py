@@ -11,11 +11,12 @@ from promptside.routing.settings import Retry
 
 LONGEST_WAIT_SECONDS = 60.0
 """All pauses of one target together."""
+SPENT_QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "exceeded_current_quota_error"})
+"""Codes of a 429 that no waiting helps: the account has no money left."""
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 16.0
 # What is left after a pause must be enough for an answer to be possible at all.
 _SHORTEST_ATTEMPT_SECONDS = 0.1
-_QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "exceeded_current_quota_error"})
 _T = TypeVar("_T")
 
 
@@ -91,7 +92,7 @@ def is_retryable(error: PromptsideError, retry: Retry) -> bool:
     """Tell whether the same target may be asked again after this error."""
     if isinstance(error, DeadlineExceeded) or not isinstance(error, ProviderError | RequestTimeout):
         return False
-    if error.code in _QUOTA or error.should_retry is False:
+    if error.code in SPENT_QUOTA or error.should_retry is False:
         return False
     if isinstance(error, ProviderNotConnected):
         return True
