@@ -38,6 +38,43 @@ MANAGE_ACTIONS = {
     "kms:Decrypt",
     "kms:Encrypt",
 }
+EVENT_ACTIONS = RUN_ACTIONS | {
+    "dynamodb:UpdateItem",
+    "events:PutEvents",
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:ListBucket",
+    "s3:PutObject",
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+    "sqs:SendMessage",
+    "states:StartExecution",
+}
+RECORD_ACTIONS = {
+    "dynamodb:BatchGetItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:ListBucket",
+    "s3:PutObject",
+    "states:StartExecution",
+    "states:StopExecution",
+}
+BATCH_ACTIONS = {
+    "lambda:InvokeFunction",
+    "s3:GetObject",
+    "states:DescribeExecution",
+    "states:StartExecution",
+    "states:StopExecution",
+}
 LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 # A profile routes to any region, so the models of every region must be named; keys and parameters end in a wildcard.
@@ -47,7 +84,12 @@ WILDCARDS = {
     "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:application-inference-profile/*",
     "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*",
     "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/promptside/${AWS::StackName}/*",
+    "${Bucket.Arn}/*",
+    "${Bucket.Arn}/batches/*",
+    "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${AWS::StackName}-batches:*",
+    "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${AWS::StackName}-batches/*",
 }
+ASYNCHRONOUS = {"SQS", "EventBridgeRule"}
 
 
 def statements_of(role: str) -> list[dict[str, Any]]:
@@ -55,7 +97,8 @@ def statements_of(role: str) -> list[dict[str, Any]]:
     properties = resources("AWS::IAM::Role")[role]
     managed = [resources("AWS::IAM::ManagedPolicy")[entry["Ref"]] for entry in properties.get("ManagedPolicyArns", [])]
     documents = [policy["PolicyDocument"] for policy in [*managed, *properties["Policies"]]]
-    return [statement for document in documents for statement in document["Statement"]]
+    found = [statement for document in documents for statement in document["Statement"]]
+    return [statement["Fn::If"][1] if "Fn::If" in statement else statement for statement in found]
 
 
 def as_list(value: Any) -> list[Any]:
@@ -80,6 +123,10 @@ def strings_in(value: Any) -> Iterator[str]:
         ("StreamingRole", RUN_ACTIONS | LOG_ACTIONS),
         ("CompletionRole", RUN_ACTIONS | LOG_ACTIONS),
         ("PromptsRole", MANAGE_ACTIONS | LOG_ACTIONS),
+        ("EventsRole", EVENT_ACTIONS | LOG_ACTIONS),
+        ("RunsRole", RECORD_ACTIONS | LOG_ACTIONS),
+        ("BatchesRole", BATCH_ACTIONS),
+        ("ScheduleRole", {"sqs:SendMessage"}),
         ("ReleasesRole", {action for action in MANAGE_ACTIONS if action.startswith("dynamodb:")} | LOG_ACTIONS),
     ],
 )
@@ -109,8 +156,11 @@ def test_keys_are_used_through_ssm_and_for_the_stacks_own_parameters_only(role: 
             }
 
 
-def test_every_role_belongs_to_one_function() -> None:
-    used = [function["Role"]["Fn::GetAtt"] for function in functions().values()]
+def test_every_role_belongs_to_one_resource() -> None:
+    machines = resources("AWS::Serverless::StateMachine").values()
+    schedules = [schedule["Target"]["RoleArn"] for schedule in resources("AWS::Scheduler::Schedule").values()]
+    roles = [owner["Role"] for owner in [*functions().values(), *machines]] + schedules
+    used = [role["Fn::GetAtt"] for role in roles]
 
     assert sorted(used) == sorted(f"{role}.Arn" for role in resources("AWS::IAM::Role"))
 
@@ -203,6 +253,26 @@ def test_every_management_route_reaches_the_function_that_has_it(kind: str, pref
     assert found == dict.fromkeys(found, "PromptsFunction")
 
 
+@pytest.mark.parametrize("kind", ["Api", "HttpApi"])
+@pytest.mark.parametrize("prefix", ["/v1", ""])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs",
+        "/runs/run_1",
+        "/files",
+        "/files/f/content",
+        "/uploads",
+        "/uploads/u/parts",
+        "/batches",
+        "/batches/b/cancel",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_runs_files_and_batches_reach_their_function(kind: str, prefix: str, path: str, method: str) -> None:
+    assert routed_to(kind, method, prefix + path) == "RunsFunction"
+
+
 @pytest.mark.parametrize("prefix", ["/v1", ""])
 @pytest.mark.parametrize("path", ["/prompts/x/completions", "/chat/completions", "/responses"])
 def test_every_run_reaches_a_function_that_runs(prefix: str, path: str) -> None:
@@ -215,21 +285,131 @@ def test_no_route_is_given_to_two_functions() -> None:
         (event["Type"], event["Properties"]["Path"], event["Properties"]["Method"])
         for function in functions().values()
         for event in function.get("Events", {}).values()
+        if event["Type"] not in ASYNCHRONOUS
     ]
 
     assert sorted(routes) == sorted(set(routes))
 
 
-@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
-def test_every_function_has_an_alarm(metric: str) -> None:
+def test_every_function_has_an_alarm_for_its_failures() -> None:
     alarms = resources("AWS::CloudWatch::Alarm").values()
-    watched = {alarm["Dimensions"][0]["Value"].get("Ref") for alarm in alarms if alarm["MetricName"] == metric}
+    watched = {alarm["Dimensions"][0]["Value"]["Ref"] for alarm in alarms if alarm["MetricName"] == "Errors"}
 
     assert watched == set(functions())
 
 
-def test_the_stack_fits_the_ten_free_alarms() -> None:
-    assert len(resources("AWS::CloudWatch::Alarm")) <= 10
+def test_one_alarm_watches_the_concurrency_that_all_functions_share() -> None:
+    alarms = resources("AWS::CloudWatch::Alarm").values()
+
+    assert ["Dimensions" in alarm for alarm in alarms if alarm["MetricName"] == "Throttles"] == [False]
+
+
+def test_every_dead_letter_queue_has_an_alarm_on_its_depth() -> None:
+    alarms = resources("AWS::CloudWatch::Alarm").values()
+    depths = [alarm for alarm in alarms if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"]
+    watched = {alarm["Dimensions"][0]["Value"]["Fn::GetAtt"].removesuffix(".QueueName") for alarm in depths}
+
+    assert watched == dead_letter_queues()
+
+
+def test_the_stack_fits_the_ten_free_alarms_with_its_default_parameters() -> None:
+    alarms = [entry for entry in template()["Resources"].values() if entry["Type"] == "AWS::CloudWatch::Alarm"]
+
+    assert len([alarm for alarm in alarms if "Condition" not in alarm]) == 10
+
+
+def dead_letter_queues() -> set[str]:
+    queues = resources("AWS::SQS::Queue").values()
+    targets = [queue["RedrivePolicy"]["deadLetterTargetArn"] for queue in queues if "RedrivePolicy" in queue]
+    return {target["Fn::GetAtt"].removesuffix(".Arn") for target in targets}
+
+
+@pytest.mark.parametrize("name", sorted(resources("AWS::SQS::Queue")))
+def test_a_queue_is_encrypted_and_one_with_requests_outlasts_its_function(name: str) -> None:
+    queue = resources("AWS::SQS::Queue")[name]
+
+    assert queue["SqsManagedSseEnabled"] is True
+    if name in dead_letter_queues():
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    else:
+        assert queue["VisibilityTimeout"] == 6 * functions()["EventsFunction"]["Timeout"]
+        assert queue["RedrivePolicy"]["maxReceiveCount"] == {"Ref": "MaxReceiveCount"}
+
+
+def test_every_source_of_the_queues_is_capped_and_reports_single_messages() -> None:
+    sources = [
+        *(event["Properties"] for event in functions()["EventsFunction"]["Events"].values() if event["Type"] == "SQS"),
+        *resources("AWS::Lambda::EventSourceMapping").values(),
+    ]
+
+    assert len(sources) == 2
+    for source in sources:
+        assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "EventMaximumConcurrency"}}
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert source["BatchSize"] == 10
+    assert template()["Parameters"]["EventMaximumConcurrency"]["MinValue"] == 2
+
+
+def test_a_function_that_events_call_keeps_what_it_could_not_do() -> None:
+    for name, function in functions().items():
+        kinds = {event["Type"] for event in function.get("Events", {}).values()}
+        if kinds & ASYNCHRONOUS:
+            failed = function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+            assert (name, failed["Destination"]) == ("EventsFunction", {"Fn::GetAtt": "RunDeadLetters.Arn"})
+
+
+def test_every_target_of_a_rule_or_schedule_has_a_dead_letter_queue_and_a_retry_policy() -> None:
+    rules = [target for rule in resources("AWS::Events::Rule").values() for target in rule["Targets"]]
+    schedules = [schedule["Target"] for schedule in resources("AWS::Scheduler::Schedule").values()]
+    inbox = functions()["EventsFunction"]["Events"]["Inbox"]["Properties"]
+
+    for target in [*rules, *schedules, inbox]:
+        assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": "RunDeadLetters.Arn"}}
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
+
+
+def test_the_examples_do_nothing_until_they_are_switched_on() -> None:
+    assert template()["Parameters"]["Examples"]["Default"] == "DISABLED"
+    assert resources("AWS::Events::Rule")["ExampleRule"]["State"] == {"Ref": "Examples"}
+    assert resources("AWS::Scheduler::Schedule")["ExampleSchedule"]["State"] == {"Ref": "Examples"}
+
+
+def test_the_examples_give_requests_that_run_once() -> None:
+    rule = resources("AWS::Events::Rule")["ExampleRule"]["Targets"][0]["InputTransformer"]
+    paths = rule["InputPathsMap"]
+    template_text = rule["InputTemplate"]
+    for name in paths:
+        template_text = template_text.replace(f"<{name}>", json.dumps(name))
+    schedule = json.loads(resources("AWS::Scheduler::Schedule")["ExampleSchedule"]["Target"]["Input"])
+
+    assert json.loads(template_text) == {
+        "prompt_id": "welcome",
+        "variables": {"name": "name"},
+        "correlation_id": "order",
+        "idempotency_key": "event",
+    }
+    assert paths["event"] == "$.id"
+    assert schedule["idempotency_key"] == "<aws.scheduler.execution-id>"
+
+
+def test_the_bucket_is_private_encrypted_and_forgets() -> None:
+    bucket = resources("AWS::S3::Bucket")["Bucket"]
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "VersioningConfiguration" not in bucket
+    assert {rule["Prefix"] for rule in rules if "Prefix" in rule} == {"batches/", "files/", "results/", "inbox/"}
+    assert {str(rule["ExpirationInDays"]) for rule in rules if "Prefix" in rule} == {"{'Ref': 'RecordDays'}"}
+    assert rules[-1]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+    assert bucket["NotificationConfiguration"]["EventBridgeConfiguration"] == {"EventBridgeEnabled": True}
+
+
+def test_the_names_that_are_composed_are_the_state_machines() -> None:
+    name = resources("AWS::Serverless::StateMachine")["BatchMachine"]["Name"]["Fn::Sub"]
+    arn = f"arn:${{AWS::Partition}}:states:${{AWS::Region}}:${{AWS::AccountId}}:stateMachine:{name}"
+
+    for function in ("EventsFunction", "RunsFunction"):
+        assert functions()[function]["Environment"]["Variables"]["PROMPTSIDE_STATE_MACHINE"] == {"Fn::Sub": arn}
 
 
 def test_the_prompt_table_survives_mistakes() -> None:
