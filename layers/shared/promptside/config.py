@@ -37,6 +37,9 @@ class Settings:
     queue_url: str | None = None
     """The queue of run requests."""
     dead_letter_queue_url: str | None = None
+    """Where messages go that cannot be run. Those of FIFO queues go to the FIFO queue of the same name and `.fifo`."""
+    max_receive_count: int = 5
+    """Deliveries of a message before it is given up: that of the queue's own redrive policy."""
     event_bus: str | None = None
     """The bus that completed and failed runs are announced on."""
     result_targets: tuple[str, ...] = ()
@@ -78,6 +81,7 @@ class Settings:
             bucket=env.get("PROMPTSIDE_BUCKET") or None,
             queue_url=env.get("PROMPTSIDE_QUEUE_URL") or None,
             dead_letter_queue_url=env.get("PROMPTSIDE_DEAD_LETTER_QUEUE_URL") or None,
+            max_receive_count=round(_number(env, "PROMPTSIDE_MAX_RECEIVE_COUNT", 5, "deliveries")),
             event_bus=env.get("PROMPTSIDE_EVENT_BUS") or None,
             result_targets=_texts(env.get("PROMPTSIDE_RESULT_TARGETS", "")),
             result_queues=_texts(env.get("PROMPTSIDE_RESULT_QUEUES", "")),
