@@ -12,9 +12,9 @@ from mangum import Mangum
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from promptside.api.callers import is_iam_caller
+from promptside.api.callers import authorise, is_iam_caller
 from promptside.api.http import HttpRequest, HttpResponse
-from promptside.api.management import ROUTES, Asked, Route, authorise, create_first_key, read_body
+from promptside.api.management import ROUTES, Asked, Route, create_first_key, read_body
 from promptside.api.paths import normalise_path
 from promptside.api.responses import error_response, json_response, trace_id_of
 from promptside.api.routes import answered
@@ -86,7 +86,7 @@ def _caller_with(scope: str) -> Callable[[Request], Awaitable[ApiKey | None]]:
     async def check(request: Request) -> ApiKey | None:
         trusted = is_iam_caller(request.scope.get("aws.event") or {}, services.settings)
         try:
-            return authorise(services, dict(request.headers), scope, trusted=trusted)
+            return authorise(services.reader, dict(request.headers), scope, trusted=trusted)
         except PromptsideError:
             raise
         except Exception as error:  # an edge: a crash of ours must still be a readable answer

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from promptside.config import Settings
+from promptside.errors import ConfigurationError
 from promptside.log import set_level
 from promptside.services import Services
 from promptside.store.base import SecretStore
@@ -17,7 +18,9 @@ from promptside.store.secrets import SsmSecretStore
 from promptside.transport.http import HttpTransport
 
 if TYPE_CHECKING:
+    from promptside.api.run_routes import RunServices
     from promptside.management.services import ManagementServices
+    from promptside.store.runs import RunStore
 
 _STORE_TIMEOUT_SECONDS = 2
 
@@ -67,6 +70,27 @@ def build_management(settings: Settings) -> ManagementServices:
         settings=settings,
         workspace=workspace,
     )
+
+
+def build_runs(settings: Settings) -> RunServices:
+    """Build what run records need over HTTP. Raises ConfigurationError without a run table."""
+    from promptside.api.run_routes import RunServices
+
+    set_level(settings.log_level)
+    client = dynamodb_client(settings)
+    reader = DynamoPromptReader(client, table=settings.table, workspace=settings.workspace)
+    return RunServices(reader, run_store(settings, client), settings)
+
+
+def run_store(settings: Settings, client: Any) -> RunStore:
+    """Return the store of run records. Raises ConfigurationError without a run table."""
+    from promptside.store.runs import RunStore
+
+    if settings.run_table is None:
+        raise ConfigurationError(
+            "The environment variable PROMPTSIDE_RUN_TABLE is not set", param="PROMPTSIDE_RUN_TABLE"
+        )
+    return RunStore(client, table=settings.run_table, workspace=settings.workspace, days=settings.record_days)
 
 
 def dynamodb_client(settings: Settings) -> Any:

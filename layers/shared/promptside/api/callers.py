@@ -1,15 +1,36 @@
-"""Tells whether IAM has let a caller in, from what AWS itself writes into an event; no header has a say."""
+"""Who calls: a key with its scopes, or somebody whom IAM has let in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from promptside.api.runs import key_digest
 from promptside.config import Settings
+from promptside.errors import Forbidden, Unauthenticated
+from promptside.schema.prompt import ApiKey
+from promptside.store.base import PromptReader
+
+
+def authorise(reader: PromptReader, headers: Mapping[str, str], scope: str, *, trusted: bool = False) -> ApiKey | None:
+    """Return the caller's key, None for `trusted` callers, whom IAM has let in.
+
+    Raises Unauthenticated without an active key, Forbidden when it lacks the scope.
+    """
+    if trusted:
+        return None
+    key = reader.find_api_key(key_digest(headers))
+    if key is None:
+        raise Unauthenticated
+    if not key.allows(scope):
+        raise Forbidden(f"This API key lacks the scope '{scope}'", param="x-portkey-api-key")
+    return key
 
 
 def is_iam_caller(event: Mapping[str, Any], settings: Settings) -> bool:
     """Tell whether the event comes from a route with IAM authorisation, in a stack that wants such callers.
+
+    What AWS itself writes into the event decides; no header has a say.
 
     Function URLs and HTTP APIs have `requestContext.authorizer.iam.userArn`, REST APIs
     `requestContext.identity.userArn`; both are absent or null on routes without authorisation.

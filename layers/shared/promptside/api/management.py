@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from promptside.api.bodies import parse_object
-from promptside.api.runs import key_digest
-from promptside.errors import Forbidden, InvalidRequest, JsonObject, Unauthenticated
+from promptside.errors import InvalidRequest, JsonObject
 from promptside.management import api_keys, collections, configs, labels, partials, prompts, versions, virtual_keys
 from promptside.management.services import ManagementServices
 from promptside.schema.prompt import ApiKey
@@ -38,23 +37,6 @@ class Route:
     path: str
     scope: str
     run: UseCase
-
-
-def authorise(
-    services: ManagementServices, headers: Mapping[str, str], scope: str, *, trusted: bool = False
-) -> ApiKey | None:
-    """Return the caller's key, None for `trusted` callers, whom IAM has let in.
-
-    Raises Unauthenticated without an active key, Forbidden when it lacks the scope.
-    """
-    if trusted:
-        return None
-    key = services.reader.find_api_key(key_digest(headers))
-    if key is None:
-        raise Unauthenticated
-    if not key.allows(scope):
-        raise Forbidden(f"This API key lacks the scope '{scope}'", param="x-portkey-api-key")
-    return key
 
 
 def read_body(method: str, body: bytes) -> JsonObject:

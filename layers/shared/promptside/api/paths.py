@@ -17,6 +17,7 @@ ROOTS = frozenset(
         "runs",
         "healthz",
         "files",
+        "uploads",
         "batches",
     }
 )

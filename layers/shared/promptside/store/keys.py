@@ -20,9 +20,9 @@ from promptside.store.table import ConditionFailed, Table, put, update
 PREFIX = "ps-"
 SHORTEST_KEY = 16
 ACTIONS = ("create", "read", "update", "delete", "list")
-AREAS = ("prompts", "virtual_keys", "configs", "api_keys")
+AREAS = ("prompts", "virtual_keys", "configs", "api_keys", "files", "batches")
 SCOPES = frozenset(
-    {"*", "completions.write", "completions.*", "prompts.publish"}
+    {"*", "completions.write", "completions.*", "prompts.publish", "runs.read", "runs.list", "runs.*"}
     | {f"{area}.{action}" for area in AREAS for action in (*ACTIONS, "*")}
 )
 """What a key may be allowed; `<area>.*` is everything of an area."""

@@ -1,0 +1,35 @@
+"""Run records, files, uploads and batches over HTTP. A table of routes; no web framework is imported here."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from promptside.api.callers import is_iam_caller
+from promptside.api.run_routes import run_routes
+from promptside.api.tables import RouteTable
+from promptside.config import Settings
+from promptside.errors import InvalidRequest
+from promptside.runtime.http_events import http_request, http_result
+from promptside.wiring import build_runs
+
+MARGIN_SECONDS = 1.0
+"""What is kept of the function's time to tell the caller that it is over."""
+
+services = build_runs(Settings.from_env())
+table = RouteTable(run_routes(services), services.reader)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer an API Gateway or Function URL event."""
+    if "requestContext" not in event:
+        return InvalidRequest("This function answers HTTP requests only").to_body()
+    trusted = is_iam_caller(event, services.settings)
+    return http_result(table.answer(http_request(event), deadline=_deadline(context), trusted=trusted))
+
+
+def _deadline(context: Any) -> float | None:
+    if context is None:
+        return None
+    remaining: float = context.get_remaining_time_in_millis() / 1000
+    return time.monotonic() + max(remaining - MARGIN_SECONDS, 0.1)
