@@ -1,0 +1,173 @@
+"""A batch of messages from a queue: run side by side, in order within a group, and each answered for by itself.
+
+Lambda deletes what is not in the answer's `batchItemFailures`.
+
+    what became of it                                  what happens to the message
+    a completion, delivered                            deleted
+    a refusal that would be the same again             to the dead-letter queue with its reason, then deleted
+    a refusal for now: a rate limit, no connection     comes back, after `retry-after` or a growing pause
+    run elsewhere at this moment                       comes back when that claim has run out
+    a completion that a target did not take            comes back; the answer is replayed, not paid again
+    no time left to begin                              comes back at once
+    any of the last four, on the last receive          to the dead-letter queue with its reason, then deleted
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from promptside.errors import InternalError, JsonObject, PromptsideError
+from promptside.events.base import DeliveryFailed, Order, Outcome
+from promptside.events.fulfilling import fulfil, give_up
+from promptside.events.mailbox import Mailbox, Reason
+from promptside.events.messages import Message
+from promptside.events.metrics import Tally
+from promptside.events.running import in_progress
+from promptside.events.services import EventServices
+from promptside.log import log_failure
+
+LEAST_RUN_SECONDS = 60.0
+"""A run begins only when it has that much time, or half of what the batch had when that is less."""
+FIRST_PAUSE_SECONDS = 20.0
+LONGEST_PAUSE_SECONDS = 900.0
+_NO_TIME = Reason(504, "deadline_exceeded", "No time was left to begin the run, each time the message was received")
+_BLOCKED = Reason(503, "group_blocked", "An earlier message of the group failed, each time this one was received")
+
+
+@dataclass(frozen=True, slots=True)
+class _Return:
+    """A message that is not done: it comes back after `seconds`, or goes to the dead-letter queue for `reason`."""
+
+    seconds: float
+    reason: Reason
+    outcome: Outcome | None = None
+
+
+def answer_batch(events: EventServices, event: JsonObject, *, deadline: float) -> JsonObject:
+    """Run the messages of an SQS event and return `{"batchItemFailures": [{"itemIdentifier": message id}]}`.
+
+    `deadline` is on `time.monotonic()`: when the function must answer.
+    """
+    messages = [Message.of_record(record) for record in event["Records"]]
+    batch = _Batch(events, Mailbox(events), deadline)
+    lanes = _lanes(messages)
+    with ThreadPoolExecutor(min(len(lanes), events.settings.event_concurrency) or 1) as pool:
+        failed = set[str]().union(*pool.map(batch.run_lane, lanes))
+    batch.tally.flush()
+    return {"batchItemFailures": [{"itemIdentifier": message.id} for message in messages if message.id in failed]}
+
+
+def pause(receives: int, random: Callable[[], float]) -> float:
+    """Return the seconds before a message comes back that has been received so often: up to 20, 40, 80, ... 900.
+
+    Drawn from the upper half, so that messages that failed together do not come back together.
+    """
+    longest = min(FIRST_PAUSE_SECONDS * float(2 ** min(max(receives, 1) - 1, 16)), LONGEST_PAUSE_SECONDS)
+    return longest * (0.5 + 0.5 * random())
+
+
+def _lanes(messages: Iterable[Message]) -> list[list[Message]]:
+    """Return what must run one after the other: the messages of each group; without one, each by itself."""
+    lanes: dict[tuple[str, str], list[Message]] = {}
+    for message in messages:
+        fifo = message.queue_arn.endswith(".fifo") and message.group is not None
+        lanes.setdefault(("group", message.group or "") if fifo else ("message", message.id), []).append(message)
+    return list(lanes.values())
+
+
+class _Batch:
+    """One invocation's messages."""
+
+    def __init__(self, events: EventServices, mailbox: Mailbox, deadline: float) -> None:
+        self._events = events
+        self._mailbox = mailbox
+        self._deadline = deadline
+        self._least = min(LEAST_RUN_SECONDS, (deadline - time.monotonic()) / 2)
+        self.tally = Tally(events.settings.workspace)
+
+    def run_lane(self, lane: Sequence[Message]) -> set[str]:
+        """Run messages one after the other and return the ids of those that come back."""
+        failed: set[str] = set()
+        blocked: _Return | None = None
+        for message in lane:
+            returned = blocked or self._handle(message)
+            if returned is None:
+                continue
+            if self._give_up(message, returned):
+                continue
+            self._mailbox.delay(message, returned.seconds)
+            failed.add(message.id)
+            # What comes later in a group must not overtake what comes back.
+            blocked = _Return(returned.seconds, _BLOCKED)
+        return failed
+
+    def _handle(self, message: Message) -> _Return | None:
+        """Run one message; None when nothing is left to do for it."""
+        if self._deadline - time.monotonic() < self._least:
+            return _Return(0.0, _NO_TIME)
+        try:
+            order = message.order()
+        except PromptsideError as error:
+            return self._refuse(message, Reason(error.status, error.code or "invalid_envelope", error.message))
+        try:
+            return self._fulfil(message, order)
+        except Exception as error:  # the edge: one message must not take the others of its batch with it
+            log_failure("message_crashed", error, message_id=message.id, run_id=order.run_id)
+            crashed = InternalError()
+            reason = Reason(500, "internal_error", crashed.message, order.run_id, kept_key=order.key)
+            return _Return(self._pause(message), reason)
+
+    def _fulfil(self, message: Message, order: Order) -> _Return | None:
+        try:
+            outcome = fulfil(self._events, order, deadline=self._deadline)
+        except DeliveryFailed as error:
+            self.tally.undelivered()
+            reason = Reason(error.status, error.code or "", error.message, order.run_id, kept_key=order.key)
+            return self._refuse(message, reason) if error.final else _Return(self._pause(message), reason)
+        self.tally.add(outcome)
+        if outcome.succeeded:
+            return None
+        reason = _reason(outcome)
+        if not outcome.retryable:
+            return self._refuse(message, reason)
+        return _Return(self._seconds(message, outcome), reason, outcome)
+
+    def _refuse(self, message: Message, reason: Reason) -> _Return | None:
+        """Send a message to the dead-letter queue at once. Without one SQS's own redrive takes it in the end."""
+        return None if self._mailbox.bury(message, reason) else _Return(self._pause(message), reason)
+
+    def _give_up(self, message: Message, returned: _Return) -> bool:
+        """Send a message that will not be received again to the dead-letter queue. False: it has to come back."""
+        is_last = message.receives >= self._events.settings.max_receive_count
+        if not is_last or not self._mailbox.bury(message, returned.reason):
+            return False
+        if returned.outcome is not None:
+            give_up(self._events, returned.outcome, deadline=self._deadline)
+        return True
+
+    def _seconds(self, message: Message, outcome: Outcome) -> float:
+        if outcome.retry_after is None:
+            return self._pause(message)
+        if in_progress(outcome):
+            return outcome.retry_after
+        # Not before the provider wants it, and not all at the same moment.
+        return max(outcome.retry_after * (1 + 0.1 * self._events.random()), self._pause(message))
+
+    def _pause(self, message: Message) -> float:
+        return pause(message.receives, self._events.random)
+
+
+def _reason(outcome: Outcome) -> Reason:
+    error = outcome.body.get("error", {})
+    # A run that somebody else is making leaves its answer under this key; any other may be made anew by hand.
+    return Reason(
+        outcome.status,
+        error.get("code") or "failed",
+        error.get("message") or "",
+        outcome.order.run_id,
+        trace_id=outcome.headers.get("x-portkey-trace-id"),
+        kept_key=outcome.order.key if in_progress(outcome) else None,
+    )
