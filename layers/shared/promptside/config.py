@@ -52,6 +52,8 @@ class Settings:
     """ARN of the state machine that runs batches."""
     event_concurrency: int = 10
     """Runs at the same time in one environment of the events function."""
+    batch_concurrency: int = 10
+    """Parts of a batch that run at the same time, each in an environment of its own."""
     record_days: int = 30
     """How long run records and batches are kept."""
     store_endpoint: str | None = None
@@ -88,6 +90,7 @@ class Settings:
             webhook_hosts=_list(env.get("PROMPTSIDE_WEBHOOK_HOSTS", "")),
             state_machine=env.get("PROMPTSIDE_STATE_MACHINE") or None,
             event_concurrency=round(_number(env, "PROMPTSIDE_EVENT_CONCURRENCY", 10, "runs")),
+            batch_concurrency=round(_number(env, "PROMPTSIDE_BATCH_CONCURRENCY", 10, "parts")),
             record_days=round(_number(env, "PROMPTSIDE_RECORD_DAYS", 30, "days")),
             store_endpoint=env.get("PROMPTSIDE_STORE_ENDPOINT") or None,
         )

@@ -1,0 +1,111 @@
+"""Ends a batch: joins the parts to one output and one errors file, and announces what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from promptside.batches.base import BatchServices, index_key, part_key, parts_prefix, result_key
+from promptside.batches.chunks import Chunk, chunk_of, give_up_chunk
+from promptside.batches.parts import JSON_LINES, parts_written
+from promptside.batches.summary import summary
+from promptside.errors import JsonObject
+from promptside.log import log_event
+from promptside.schema.batch import BatchRecord, ResultFile, Status, Tally
+
+COMPLETED = "Prompt Batch Completed"
+FAILED = "Prompt Batch Failed"
+_AHEAD = 4
+"""Parts that are read at the same time."""
+_RUNNING: frozenset[Status] = frozenset({"in_progress", "cancelling", "finalizing"})
+_OPEN: frozenset[Status] = _RUNNING | {"validating"}
+
+
+def finish_batch(services: BatchServices, batch_id: str) -> JsonObject:
+    """Join what the chunks have written, end the batch and announce it; doing it again gives the same.
+
+    A chunk that nobody has finished gets an error for each of its lines, so that every line is accounted for. Returns
+    the summary.
+    """
+    record = services.batches.move(batch_id, "finalizing", before=_RUNNING)
+    if record is not None:
+        record = _joined(services, record)
+    return _announced(services, record or services.batches.get(batch_id))
+
+
+def fail_batch(services: BatchServices, batch_id: str, code: str, message: str) -> BatchRecord:
+    """End a batch that cannot be run as a whole, and announce it. One that has ended stays as it is."""
+    problem = {"code": code, "message": message, "line": None, "param": None}
+    services.batches.move(batch_id, "failed", before=_OPEN, problems=(problem,))
+    record = services.batches.get(batch_id)
+    _announced(services, record)
+    return record
+
+
+def _joined(services: BatchServices, record: BatchRecord) -> BatchRecord:
+    batch_id = record.batch_id
+    chunks = [chunk_of(described) for described in json.loads(services.objects.get(index_key(batch_id)) or b"[]")]
+    tally = _complete(services, record, chunks)
+    output = _file(services, record, chunks, "output")
+    errors = _file(services, record, chunks, "errors")
+    ended = services.batches.move(
+        batch_id, _end(record, tally), before={"finalizing"}, tally=tally, output=output, errors=errors
+    )
+    return ended or services.batches.get(batch_id)
+
+
+def _end(record: BatchRecord, tally: Tally) -> Status:
+    if "cancelling" in record.moments:
+        return "cancelled"
+    return "expired" if tally.expired else "completed"
+
+
+def _complete(services: BatchServices, record: BatchRecord, chunks: list[Chunk]) -> Tally:
+    """See to it that every chunk has its parts, and return what they count for together."""
+    counted = services.batches.counted(record.batch_id)
+    written = set(services.objects.keys(parts_prefix(record.batch_id)))
+    total = Tally()
+    for chunk in chunks:
+        if part_key(record.batch_id, chunk.number, "output") not in written:
+            total += give_up_chunk(services, record, chunk)
+        elif chunk.number in counted:
+            total += counted[chunk.number]
+        else:
+            total += parts_written(services, record.batch_id, chunk.number) or Tally()
+    return total
+
+
+def _file(services: BatchServices, record: BatchRecord, chunks: list[Chunk], kind: str) -> ResultFile | None:
+    keys = [part_key(record.batch_id, chunk.number, kind) for chunk in chunks]
+    key = result_key(record.batch_id, f"{kind}.jsonl")
+    size = services.objects.write(key, _contents(services, keys), JSON_LINES)
+    return ResultFile(key, size) if size else None
+
+
+def _contents(services: BatchServices, keys: list[str]) -> Iterator[bytes]:
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        for start in range(0, len(keys), _AHEAD):
+            for content in pool.map(services.objects.get, keys[start : start + _AHEAD]):
+                yield content or b""
+
+
+def _announced(services: BatchServices, record: BatchRecord) -> JsonObject:
+    found = summary(services, record)
+    if not record.ended or record.announced:
+        return found
+    text = json.dumps(found).encode()
+    services.objects.put(result_key(record.batch_id, "summary.json"), text, "application/json")
+    # Whoever dies in between announces it twice: an event may always come twice.
+    services.announce(FAILED if record.status == "failed" else COMPLETED, found)
+    services.batches.mark_announced(record.batch_id)
+    tally = record.tally
+    log_event(
+        "batch_ended",
+        batch_id=record.batch_id,
+        status=record.status,
+        completed=tally.completed,
+        failed=tally.failed,
+        lines=record.total,
+    )
+    return found

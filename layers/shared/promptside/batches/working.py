@@ -1,0 +1,76 @@
+"""Runs one line until it has ended, within the time and the patience that an invocation has."""
+
+from __future__ import annotations
+
+from promptside.batches.base import BatchServices
+from promptside.batches.entries import Entry, ended_entry, stopped_entry
+from promptside.batches.stopping import Gate, Watch
+from promptside.events.base import DeliveryFailed, Order, Outcome
+from promptside.log import log_event
+from promptside.schema.batch import BatchRecord
+
+RESERVE_SECONDS = 300.0
+"""With less time than this, or half of what there was, no line begins: a run that our own deadline cuts may be paid."""
+PATIENCE_SECONDS = 60.0
+"""How long one line waits in one invocation, all its pauses together; the state machine waits for less money."""
+LONGEST_PAUSE_SECONDS = 20.0
+_BUSY = frozenset({429, 503, 529})
+"""With these a provider speaks of its load, not of one request."""
+
+
+class Worker:
+    """Runs the lines of one chunk in several threads. `deadline` is on `time.monotonic()`.
+
+    On the `last_try` a failure that another try might mend is the result.
+    """
+
+    def __init__(self, services: BatchServices, record: BatchRecord, *, deadline: float, last_try: bool) -> None:
+        self._services = services
+        self._watch = Watch(services, record)
+        self._gate = Gate()
+        self._deadline = deadline
+        self._last_try = last_try
+        seconds = deadline - services.runs.monotonic()
+        self._last_begin = deadline - min(RESERVE_SECONDS, seconds / 2)
+
+    def run(self, order: Order) -> Entry | None:
+        """Return what came of a line, or None when it is left for another invocation."""
+        waited, tries = 0.0, 0
+        while True:
+            if (reason := self._watch.reason()) is not None:
+                return stopped_entry(order, reason)
+            pause = self._gate.seconds(self._now())
+            if pause == 0:
+                if self._now() > self._last_begin:
+                    return None
+                outcome = self._services.run(order, deadline=self._deadline)
+                tries += 1
+                if not outcome.retryable:
+                    return self._delivered(outcome)
+                pause = self._pause(outcome, tries)
+            if waited + pause > PATIENCE_SECONDS or self._now() + pause > self._last_begin:
+                return ended_entry(outcome) if self._last_try and tries else None
+            waited += pause
+            self._services.runs.sleep(pause)
+
+    def _pause(self, outcome: Outcome, tries: int) -> float:
+        """Return the seconds until the next try: those that were asked for, or ever more, by chance."""
+        doubled = min(2.0 ** (tries - 1), LONGEST_PAUSE_SECONDS) * (0.5 + self._services.runs.random() / 2)
+        seconds = max(outcome.retry_after or 0.0, doubled)
+        if outcome.status in _BUSY and outcome.retry_after:
+            self._gate.close_until(self._now() + outcome.retry_after)
+        return seconds
+
+    def _delivered(self, outcome: Outcome) -> Entry | None:
+        if not outcome.order.results or self._services.sink is None:
+            return ended_entry(outcome)
+        try:
+            self._services.sink.deliver(outcome, deadline=self._deadline)
+        except DeliveryFailed as error:
+            log_event("result_not_delivered", run_id=outcome.order.run_id, code=error.code)
+            # The next invocation replays the answer and delivers it again.
+            return ended_entry(outcome, undelivered=error) if error.final or self._last_try else None
+        return ended_entry(outcome)
+
+    def _now(self) -> float:
+        return self._services.runs.monotonic()
