@@ -1,4 +1,4 @@
-"""Event-driven runs without their front door: real claims on an engine, a real provider on loopback, results in memory."""
+"""Event-driven runs without their front door: real claims, a real provider on loopback, results in memory."""
 
 from __future__ import annotations
 
@@ -65,7 +65,15 @@ class EventRuns:
         claims = ClaimStore(engine.new_client("dynamodb", url=url), table=table, workspace="default", patience=patience)
         self.product = Product(upstream.url, **settings)
         services = replace(self.product.services, claims=claims, clock=lambda: self.now)
-        self.events = EventServices(services, self.records, self.results, client=engine.client, random=lambda: 0.0)
+        self._clients: dict[str, Any] = {}
+        self.events = EventServices(services, self.records, self.results, client=self._client, random=lambda: 0.0)
+
+    def use_client(self, service: str, client: Any) -> None:
+        """Let the product speak to AWS through a client that a test watches."""
+        self._clients[service] = client
+
+    def _client(self, service: str) -> Any:
+        return self._clients.get(service) or self.engine.client(service)
 
     def handler(self, seconds: float = 300.0) -> Callable[[dict[str, Any]], dict[str, Any]]:
         """Return the function that a queue invokes, with so many seconds for each batch."""
