@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -64,7 +65,10 @@ class EventRuns:
         patience = Patience(attempts=2, first_pause_seconds=0.001)
         claims = ClaimStore(engine.new_client("dynamodb", url=url), table=table, workspace="default", patience=patience)
         self.product = Product(upstream.url, **settings)
-        services = replace(self.product.services, claims=claims, clock=lambda: self.now)
+        # Claims are told apart by these ids, and several of these may share a table.
+        services = replace(
+            self.product.services, claims=claims, clock=lambda: self.now, new_id=lambda: uuid.uuid4().hex
+        )
         self._clients: dict[str, Any] = {}
         self.events = EventServices(services, self.records, self.results, client=self._client, random=lambda: 0.0)
 
