@@ -1,8 +1,8 @@
-"""Estimates what a call would cost at most, before anybody has counted its tokens.
+"""What a call would cost at most, before anybody has counted its tokens, and what one has cost.
 
-The rule: a token is four ASCII characters or one other character, each message has four tokens more and the call three.
-It counts texts and definitions of tools, not images, audio or files. It is an estimate: a provider's own count is in
-the `usage` of an answer.
+The rule of the estimate: a token is four ASCII characters or one other character, each message has four tokens more
+and the call three. It counts texts and definitions of tools, not images, audio or files. It is an estimate: a
+provider's own count is in the `usage` of an answer.
 """
 
 from __future__ import annotations
@@ -66,6 +66,27 @@ def highest_cost(
         "source": price.source,
         "date": price.date,
     }
+
+
+def cost_in_usd(provider: str | None, model: str, usage: JsonObject) -> float | None:
+    """Return what counted tokens cost by the list, None when that is not known: never zero instead.
+
+    `usage` is that of a completion or of OpenAI's Responses. Tokens read from a provider's cache count in full, as the
+    list has no other price for them; where tokens were written to one, or are audio, nothing is known.
+    """
+    price = None if provider is None else find_price(provider, model)
+    if price is None or price.currency != "USD":
+        return None
+    asked = usage.get("prompt_tokens", usage.get("input_tokens"))
+    answered = usage.get("completion_tokens", usage.get("output_tokens", 0))
+    if not isinstance(asked, int) or not isinstance(answered, int) or _has_special_tokens(usage):
+        return None
+    return float(_amount(price.input, asked) + _amount(price.output, answered))
+
+
+def _has_special_tokens(usage: JsonObject) -> bool:
+    details = [value for name, value in usage.items() if name.endswith("_tokens_details") and isinstance(value, dict)]
+    return any(detail.get(name) for detail in details for name in ("audio_tokens", "cache_write_tokens"))
 
 
 def _amount(per_million: float, tokens: int) -> Decimal:

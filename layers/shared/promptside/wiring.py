@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ from promptside.transport.http import HttpTransport
 
 if TYPE_CHECKING:
     from promptside.api.run_routes import RunServices
+    from promptside.events.results.webhook import Webhooks
+    from promptside.events.services import EventServices
     from promptside.management.services import ManagementServices
     from promptside.store.runs import RunStore
 
@@ -27,14 +31,35 @@ _STORE_TIMEOUT_SECONDS = 2
 
 def build_services(settings: Settings, *, secrets: SecretStore | None = None) -> Services:
     """Build what a run needs; `secrets` replaces the SSM store in local runs."""
+    return _services(settings, reading_client(settings), secrets or ssm_secrets(settings))
+
+
+def build_events(settings: Settings, *, secrets: SecretStore | None = None) -> EventServices:
+    """Build what event-driven runs need. Raises ConfigurationError without a run table, or for unknown targets."""
+    from promptside.events.recording import StoredRunRecords
+    from promptside.events.results.dispatch import ResultDispatch
+    from promptside.events.services import EventServices
+
+    table_client = reading_client(settings)
+    secrets = secrets or ssm_secrets(settings)
+    runs = run_store(settings, table_client)
+    client = shared_clients(settings)
+    return EventServices(
+        _services(settings, table_client, secrets),
+        StoredRunRecords(runs, settings),
+        ResultDispatch(settings, client=client, webhooks=_webhooks(settings, secrets), runs=runs),
+        client=client,
+    )
+
+
+def _services(settings: Settings, client: Any, secrets: SecretStore) -> Services:
     set_level(settings.log_level)
-    client = reading_client(settings)
     claims = None
     if settings.run_table is not None:
         claims = ClaimStore(client, table=settings.run_table, workspace=settings.workspace)
     return Services(
         prompts=DynamoPromptReader(client, table=settings.table, workspace=settings.workspace),
-        secrets=secrets or ssm_secrets(settings),
+        secrets=secrets,
         transport=HttpTransport(allow_private_hosts=settings.allow_private_hosts),
         settings=settings,
         clock=time.time,
@@ -106,6 +131,32 @@ def ssm_secrets(settings: Settings) -> SsmSecretStore:
         ttl_seconds=settings.secret_ttl_seconds,
         clock=time.monotonic,
     )
+
+
+def shared_clients(settings: Settings) -> Callable[[str], Any]:
+    """Return what gives the AWS client of a service: made when it is first asked for, one for all threads."""
+    clients: dict[str, Any] = {}
+    lock = threading.Lock()
+
+    def client(service: str) -> Any:
+        # botocore's session must not make two clients at the same time.
+        with lock:
+            if service not in clients:
+                clients[service] = _client(service, settings)
+            return clients[service]
+
+    return client
+
+
+def _webhooks(settings: Settings, secrets: SecretStore) -> Callable[[], Webhooks]:
+    @cache
+    def webhooks() -> Webhooks:
+        from promptside.events.results.webhook import Webhooks
+        from promptside.transport.client import HttpClient
+
+        return Webhooks(HttpClient(allow_private_hosts=settings.allow_private_hosts), secrets)
+
+    return webhooks
 
 
 def reading_client(settings: Settings) -> Any:

@@ -1,0 +1,137 @@
+"""Where results may go: what an order names is checked before anything is paid, what the stack names is its operator's.
+
+PROMPTSIDE_RESULT_TARGETS   eventbridge, s3, s3:reports/, sqs:https://sqs..., https://hooks.example.com/runs
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from promptside.config import Settings
+from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
+from promptside.events.base import Order, ResultTarget
+from promptside.events.targets import parse_targets
+from promptside.transport.addresses import is_public
+from promptside.transport.http1 import parse_url
+
+DEFAULT_PREFIX = "results/"
+"""Where results are put when nobody says more than `s3`, and large ones that others refer to."""
+OWN_PREFIXES = ("inbox/", "batches/", "files/", "uploads/", "work/")
+"""Where the stack keeps what is its own: a result in there would be taken for an order or for a file."""
+
+
+def parse_result_targets(value: Any, settings: Settings) -> tuple[ResultTarget, ...]:
+    """Read the `result` of an order. Raises InvalidRequest that names every field that is wrong or not allowed."""
+    targets, problems = parse_targets(value)
+    if not problems:
+        problems = refusals(targets, settings, single=isinstance(value, dict))
+    if problems:
+        message = "; ".join(f"'{path}' {problem}" for path, problem in problems)
+        raise InvalidRequest(message, param=problems[0][0], code="invalid_result_target")
+    return targets
+
+
+def refusals(targets: tuple[ResultTarget, ...], settings: Settings, *, single: bool = False) -> list[tuple[str, str]]:
+    """Return the fields of targets that this stack does not allow an order to name, and why."""
+    problems = []
+    for at, target in enumerate(targets):
+        path = "result" if single else f"result[{at}]"
+        refused = _refusal(target, settings)
+        if refused is not None:
+            field, problem = refused
+            problems.append((f"{path}.{field}", problem))
+    return problems
+
+
+def targets_of(order: Order, settings: Settings) -> tuple[ResultTarget, ...]:
+    """Return the order's own targets, else the stack's. Raises ConfigurationError when those cannot be read."""
+    return default_targets(settings.result_targets) if order.results is None else order.results
+
+
+@lru_cache(maxsize=8)
+def default_targets(texts: tuple[str, ...]) -> tuple[ResultTarget, ...]:
+    """Read the stack's own targets. Raises ConfigurationError that names the variable."""
+    return tuple(_default(text) for text in texts)
+
+
+def object_key(target: ResultTarget, order: Order) -> str:
+    """Return the key of a result in the bucket: the same for every delivery, so that a repetition replaces it."""
+    return f"{target.address or DEFAULT_PREFIX}{order.run_id}.json"
+
+
+def described(target: ResultTarget, order: Order, settings: Settings) -> JsonObject:
+    """Return a target as a record names it: of a webhook only the host, as its path may be a secret."""
+    match target.kind:
+        case "eventbridge":
+            return {"type": "eventbridge", "event_bus": settings.event_bus}
+        case "s3":
+            return {"type": "s3", "bucket": settings.bucket, "key": object_key(target, order)}
+        case "sqs":
+            return {"type": "sqs", "queue_url": target.address}
+        case "webhook":
+            return {"type": "webhook", "host": urlsplit(target.address).hostname}
+
+
+def _default(text: str) -> ResultTarget:
+    kind, _, address = text.partition(":")
+    value: JsonObject | None = None
+    if text == "eventbridge":
+        value = {"type": "eventbridge"}
+    elif kind == "s3":
+        value = {"type": "s3", "prefix": address}
+    elif kind == "sqs":
+        value = {"type": "sqs", "queue_url": address}
+    elif kind in ("https", "http"):
+        value = {"type": "webhook", "url": text}
+    targets, problems = parse_targets(value)
+    if problems or not targets or (kind == "s3" and address.startswith(OWN_PREFIXES)):
+        raise ConfigurationError(
+            f"PROMPTSIDE_RESULT_TARGETS has '{text[:100]}': each must be eventbridge, s3, s3:prefix, sqs:URL or a URL",
+            param="PROMPTSIDE_RESULT_TARGETS",
+        )
+    return targets[0]
+
+
+def _refusal(target: ResultTarget, settings: Settings) -> tuple[str, str] | None:
+    """Return the field that is not allowed and why, None when the target is."""
+    if target in default_targets(settings.result_targets):
+        return None
+    problem: str | None
+    match target.kind:
+        case "eventbridge":
+            return ("type", "is eventbridge, but this stack has no event bus") if settings.event_bus is None else None
+        case "s3" if settings.bucket is None:
+            return "type", "is s3, but this stack has no bucket"
+        case "s3":
+            own = next((own for own in OWN_PREFIXES if target.address.startswith(own)), None)
+            return ("prefix", f"must not begin with {own}, which the stack keeps for itself") if own else None
+        case "sqs":
+            known = target.address in settings.result_queues
+            return None if known else ("queue_url", "is no queue that this stack allows (parameter ResultQueueUrls)")
+        case "webhook":
+            problem = _refused_url(target.address, settings)
+            return None if problem is None else ("url", problem)
+
+
+def _refused_url(url: str, settings: Settings) -> str | None:
+    try:
+        origin, _ = parse_url(url)
+    except InvalidRequest:
+        return "must be a plain URL without user and fragment"
+    if origin.scheme != "https" and not settings.allow_private_hosts:
+        return "must begin with https://"
+    names = {origin.host, f"{origin.host}:{origin.port}"}
+    if not any(
+        allowed == "*" or allowed in names or (allowed.startswith("*.") and origin.host.endswith(allowed[1:]))
+        for allowed in settings.webhook_hosts
+    ):
+        return "has a host that this stack does not allow (parameter WebhookHosts)"
+    if _is_address(origin.host) and not is_public(origin.host) and not settings.allow_private_hosts:
+        return "must have a host on the public internet"
+    return None
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
