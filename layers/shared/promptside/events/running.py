@@ -10,6 +10,7 @@ from promptside.api.responses import TRACE_ID, error_response
 from promptside.api.routes import run_order as answer_order
 from promptside.errors import InternalError, JsonObject, PromptsideError
 from promptside.events.base import Order, Outcome
+from promptside.events.results.targets import check_targets
 from promptside.log import log_event, log_failure
 from promptside.services import Services
 
@@ -26,6 +27,8 @@ def run_order(services: Services, order: Order, *, deadline: float | None) -> Ou
     headers = {**order.headers, TRACE_ID: trace_id, HEADER: order.key}
     retryable, retry_after = False, None
     try:
+        # What cannot be delivered is not worth paying for.
+        check_targets(order, services.settings)
         body = json.dumps({name: value for name, value in order.body.items() if name not in _NOBODY_READS}).encode()
         request = HttpRequest("POST", order.path, headers, body=body)
         response = answer_order(services, request, digest=order.key_digest, deadline=deadline)

@@ -13,7 +13,7 @@ from promptside.events.results.documents import Result, referring, result_of
 from promptside.events.results.eventbridge import announce_result
 from promptside.events.results.s3 import put_result
 from promptside.events.results.sqs import send_result
-from promptside.events.results.targets import DEFAULT_PREFIX, default_targets, object_key, targets_of
+from promptside.events.results.targets import DEFAULT_PREFIX, default_targets, is_allowed, object_key, targets_of
 from promptside.events.results.tries import Clock, Tries, failed
 from promptside.events.results.webhook import Webhooks, post_result
 from promptside.log import log_event
@@ -54,7 +54,10 @@ class ResultDispatch:
         All are tried whatever becomes of the others. Raises the DeliveryFailed of one that may do better later, else
         of one that refuses for good.
         """
-        targets = sorted(targets_of(outcome.order, self._settings), key=lambda target: _ORDER.index(target.kind))
+        named = targets_of(outcome.order, self._settings)
+        # An order with another target was refused before it was run, and those it may have are told so.
+        allowed = [target for target in named if is_allowed(target, self._settings)]
+        targets = sorted(allowed, key=lambda target: _ORDER.index(target.kind))
         if not targets:
             return
         result = result_of(outcome, self._earlier(outcome))

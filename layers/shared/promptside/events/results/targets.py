@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 from promptside.config import Settings
 from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
 from promptside.events.base import Order, ResultTarget
-from promptside.events.targets import parse_targets
+from promptside.events.targets import Problem, parse_targets
 from promptside.transport.addresses import is_public
 from promptside.transport.http1 import parse_url
 
+REFUSED = "invalid_result_target"
+"""The code of an order that names a target which is wrong or not allowed."""
 DEFAULT_PREFIX = "results/"
 """Where results are put when nobody says more than `s3`, and large ones that others refer to."""
 OWN_PREFIXES = ("inbox/", "batches/", "files/", "uploads/", "work/")
@@ -25,24 +27,19 @@ OWN_PREFIXES = ("inbox/", "batches/", "files/", "uploads/", "work/")
 def parse_result_targets(value: Any, settings: Settings) -> tuple[ResultTarget, ...]:
     """Read the `result` of an order. Raises InvalidRequest that names every field that is wrong or not allowed."""
     targets, problems = parse_targets(value)
-    if not problems:
-        problems = refusals(targets, settings, single=isinstance(value, dict))
-    if problems:
-        message = "; ".join(f"'{path}' {problem}" for path, problem in problems)
-        raise InvalidRequest(message, param=problems[0][0], code="invalid_result_target")
+    _raise(problems or _refusals(targets, settings, single=isinstance(value, dict)))
     return targets
 
 
-def refusals(targets: tuple[ResultTarget, ...], settings: Settings, *, single: bool = False) -> list[tuple[str, str]]:
-    """Return the fields of targets that this stack does not allow an order to name, and why."""
-    problems = []
-    for at, target in enumerate(targets):
-        path = "result" if single else f"result[{at}]"
-        refused = _refusal(target, settings)
-        if refused is not None:
-            field, problem = refused
-            problems.append((f"{path}.{field}", problem))
-    return problems
+def check_targets(order: Order, settings: Settings) -> None:
+    """Raise InvalidRequest when an order names a target that this stack does not allow."""
+    results = order.results or ()
+    _raise(_refusals(results, settings, single=len(results) == 1))
+
+
+def is_allowed(target: ResultTarget, settings: Settings) -> bool:
+    """Tell whether an order may name the target; those of the stack it may."""
+    return target in default_targets(settings.result_targets) or _refusal(target, settings) is None
 
 
 def targets_of(order: Order, settings: Settings) -> tuple[ResultTarget, ...]:
@@ -74,6 +71,21 @@ def described(target: ResultTarget, order: Order, settings: Settings) -> JsonObj
             return {"type": "webhook", "host": urlsplit(target.address).hostname}
 
 
+def _refusals(targets: tuple[ResultTarget, ...], settings: Settings, *, single: bool) -> list[Problem]:
+    problems = []
+    for at, target in enumerate(targets):
+        refused = None if is_allowed(target, settings) else _refusal(target, settings)
+        if refused is not None:
+            problems.append((f"{'result' if single else f'result[{at}]'}.{refused[0]}", refused[1]))
+    return problems
+
+
+def _raise(problems: list[Problem]) -> None:
+    if problems:
+        message = "; ".join(f"'{path}' {problem}" for path, problem in problems)
+        raise InvalidRequest(message, param=problems[0][0], code=REFUSED)
+
+
 def _default(text: str) -> ResultTarget:
     kind, _, address = text.partition(":")
     value: JsonObject | None = None
@@ -96,8 +108,6 @@ def _default(text: str) -> ResultTarget:
 
 def _refusal(target: ResultTarget, settings: Settings) -> tuple[str, str] | None:
     """Return the field that is not allowed and why, None when the target is."""
-    if target in default_targets(settings.result_targets):
-        return None
     problem: str | None
     match target.kind:
         case "eventbridge":
