@@ -38,16 +38,16 @@ def answer_direct(events: EventServices, event: JsonObject, *, request_id: str, 
         source = "eventbridge" if envelope is not event else "direct"
         order = order_of(envelope, key=key or f"invoke:{request_id}", source=source)
     except PromptsideError as error:
-        raise RunError(_text(error.status, error.code, error.message)) from None
+        raise RunError(_told(error)) from None
     try:
         outcome = fulfil(events, order, deadline=deadline)
     except DeliveryFailed as error:
         # A repetition finds the answer under its key; with the invoke's own key it would be another run, and paid.
         named = order.key != f"invoke:{request_id}" and not error.final
         failure = RetryableRunError if named else RunError
-        raise failure(
-            _text(error.status, error.code, error.message, run_id=order.run_id, retry_after=error.retry_after)
-        ) from None
+        raise failure(_told(error, run_id=order.run_id, retry_after=error.retry_after)) from None
+    except PromptsideError as error:
+        raise RunError(_told(error, run_id=order.run_id)) from None
     if not outcome.succeeded:
         raise _failure(outcome)
     return outcome.body
@@ -70,6 +70,10 @@ def _failure(outcome: Outcome) -> RunError:
             retry_after=outcome.retry_after if outcome.retryable else None,
         )
     )
+
+
+def _told(error: PromptsideError, **more: Any) -> str:
+    return _text(error.status, error.code, error.message, param=error.param, **more)
 
 
 def _text(status: int, code: str | None, message: str, **more: Any) -> str:

@@ -46,6 +46,12 @@ class _Return:
     outcome: Outcome | None = None
 
 
+def tells_of_messages(event: JsonObject) -> bool:
+    """Tell whether an event comes from a queue."""
+    records = event.get("Records")
+    return isinstance(records, list) and bool(records) and records[0].get("eventSource") == "aws:sqs"
+
+
 def answer_batch(events: EventServices, event: JsonObject, *, deadline: float) -> JsonObject:
     """Run the messages of an SQS event and return `{"batchItemFailures": [{"itemIdentifier": message id}]}`.
 
