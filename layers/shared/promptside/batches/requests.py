@@ -90,13 +90,13 @@ def _envelope_order(record: BatchRecord, fields: JsonObject, key: str) -> Order:
     order = order_of(envelope, key=key, source=SOURCE)
     # Results of lines are in the batch's own files; elsewhere they only go if somebody says so.
     order = replace(order, results=order.results or ())
-    if order.correlation_id is None and CUSTOM_ID in fields:
+    if order.correlation_id is None and fields.get(CUSTOM_ID):
         order = replace(order, correlation_id=fields[CUSTOM_ID])
     return order
 
 
 def _openai_order(record: BatchRecord, fields: JsonObject, key: str) -> Order:
-    if CUSTOM_ID not in fields:
+    if fields.get(CUSTOM_ID) is None:
         raise _invalid("'custom_id' is missing: give each line one of its own", "missing_custom_id")
     if fields.get("method") != "POST":
         raise _invalid("'method' must be 'POST'", "invalid_method")
