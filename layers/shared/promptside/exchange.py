@@ -20,6 +20,7 @@ from promptside.transport.base import Limits, ProviderResponse, ProviderStream
 PROVIDER_AUTH = "provider_auth"
 """The code of an error that says: the provider refused its key. Some say so with a 403."""
 
+SKIPPED_HEADER = "x-promptside-skipped-targets"
 
 # The call, and what is refused one after the other; a refusal costs a moment and nothing else.
 _MOST_ATTEMPTS = 4
@@ -39,6 +40,8 @@ class Prepared:
     """The path of the config's target that this is, or just that."""
     retries: int = 0
     """Attempts at this target before the present one."""
+    skipped: tuple[str, ...] = ()
+    """The paths of targets that circuit breakers left out."""
 
     @property
     def provider(self) -> Provider:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from promptside.config import Settings
 from promptside.repairs import Repairs
+from promptside.routing.breakers import Breakers
 from promptside.routing.library import ConfigLibrary
 from promptside.store.base import PromptReader, SecretStore
 from promptside.store.claims import ClaimStore
@@ -39,3 +40,4 @@ class Services:
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random.random
     claims: ClaimStore | None = None
+    breakers: Breakers = field(default_factory=Breakers)

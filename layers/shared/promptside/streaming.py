@@ -40,13 +40,15 @@ class ChunkStream:
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
         self.outcome: Outcome = "client_left"
+        self.error: PromptsideError | None = None
+        """What ended the stream, if an error did."""
         self._upstream = upstream
         self._target = target
         self._provider = target.provider
         self._call = call
         self._limits = limits
         self._strict_openai = strict_openai
-        self._on_end = on_end
+        self._on_end = [on_end]
         self._source = self._run()
         self._held: list[Chunk] = []
         self._closed = False
@@ -71,7 +73,7 @@ class ChunkStream:
                 if timeout_seconds is not None and allowed is not None and waited >= allowed:
                     raise request_timeout(timeout_seconds, self._provider.name)
         except PromptsideError as error:
-            self.outcome = error.code or error.type
+            self._fail(error)
             self.close()
             raise
 
@@ -81,8 +83,12 @@ class ChunkStream:
         try:
             yield from self._source
         except PromptsideError as error:
-            self.outcome = error.code or error.type
+            self._fail(error)
             raise
+
+    def when_ended(self, tell: Callable[[ChunkStream], None]) -> None:
+        """Have `tell` called as well, once the run has ended."""
+        self._on_end.append(tell)
 
     def close(self) -> None:
         """Stop reading and close the connection; harmless when called twice."""
@@ -91,7 +97,12 @@ class ChunkStream:
         self._closed = True
         self._source.close()
         self._upstream.close()
-        self._on_end(self)
+        for tell in self._on_end:
+            tell(self)
+
+    def _fail(self, error: PromptsideError) -> None:
+        self.outcome = error.code or error.type
+        self.error = error
 
     def _run(self) -> Generator[list[Chunk], None, None]:
         if self._answers_json():

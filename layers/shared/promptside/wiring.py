@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from promptside.config import Settings
 from promptside.errors import ConfigurationError
 from promptside.log import set_level
+from promptside.routing.breakers import Breakers
 from promptside.services import Services
 from promptside.store.base import SecretStore
+from promptside.store.breakers import BreakerStore
 from promptside.store.claims import ClaimStore
 from promptside.store.reader import DynamoPromptReader
 from promptside.store.secrets import SsmSecretStore
@@ -54,9 +56,10 @@ def build_events(settings: Settings, *, secrets: SecretStore | None = None) -> E
 
 def _services(settings: Settings, client: Any, secrets: SecretStore) -> Services:
     set_level(settings.log_level)
-    claims = None
+    claims, breakers = None, None
     if settings.run_table is not None:
         claims = ClaimStore(client, table=settings.run_table, workspace=settings.workspace)
+        breakers = BreakerStore(client, table=settings.run_table, workspace=settings.workspace)
     return Services(
         prompts=DynamoPromptReader(client, table=settings.table, workspace=settings.workspace),
         secrets=secrets,
@@ -65,6 +68,7 @@ def _services(settings: Settings, client: Any, secrets: SecretStore) -> Services
         clock=time.time,
         new_id=lambda: uuid.uuid4().hex,
         claims=claims,
+        breakers=Breakers(breakers),
     )
 
 

@@ -10,7 +10,7 @@ from promptside.api.http import HttpResponse
 from promptside.api.responses import TRACE_ID, json_response
 from promptside.attempts.once import Started
 from promptside.errors import InternalError, PromptsideError
-from promptside.exchange import Prepared
+from promptside.exchange import SKIPPED_HEADER, Prepared
 from promptside.log import log_event, log_failure
 from promptside.schema.chat import Chunk
 from promptside.schema.request import RunRequest
@@ -155,6 +155,8 @@ def _run_headers(prepared: Prepared) -> dict[str, str]:
     }
     if prepared.request.dropped:
         headers["x-promptside-dropped-params"] = ",".join(prepared.request.dropped)
+    if prepared.skipped:
+        headers[SKIPPED_HEADER] = ",".join(prepared.skipped)
     if prepared.stale:
         headers["x-promptside-stale"] = "true"
     return headers

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
+from promptside.attempts.breaking import Circuits, TrialTaken
 from promptside.attempts.retries import Pace, has_status
 from promptside.errors import (
     DeadlineExceeded,
@@ -39,14 +40,15 @@ class Attempt(Protocol[_T_co]):
 class Follower(Generic[_T]):
     """Follows one config for one request. `facts` is asked for only when something depends on it.
 
-    `discard` lets go of an answer that is not wanted any more. With a `cancellation` this is one of two attempts that
-    run side by side.
+    `circuits` leave out targets that have failed too often. `discard` lets go of an answer that is not wanted any more.
+    With a `cancellation` this is one of two attempts that run side by side.
     """
 
     attempt: Attempt[_T]
     discard: Callable[[_T], None]
     facts: Callable[[], Facts]
     pace: Pace
+    circuits: Circuits
     cancellation: Cancellation | None = None
 
     def follow(self, option: Option, *, last: bool = True) -> _T:
@@ -57,19 +59,31 @@ class Follower(Generic[_T]):
             case "fallback":
                 return self._fall_back(option, last=last)
             case "loadbalance":
-                chosen = balanced(option.strategy, option.targets, self.facts(), self.pace.random)
+                return self.follow(self._balanced(option), last=last)
             case "conditional":
                 chosen = by_condition(option.strategy, option.targets, self.facts())
             case _:
                 chosen = 0
         return self.follow(option.targets[chosen], last=last)
 
+    def _balanced(self, option: Option) -> Option:
+        """Return one of the targets that have a weight and whose circuits let it pass."""
+        targets = self.circuits.passing([target for target in option.targets if target.weight])
+        while True:
+            chosen = targets[balanced(option.strategy, targets, self.facts(), self.pace.random)]
+            # The last one is called in any case: a failure of the target is better than one of ours.
+            if len(targets) == 1 or self.circuits.may_try(chosen):
+                return chosen
+            targets = [target for target in targets if target is not chosen]
+
     def _fall_back(self, option: Option, *, last: bool) -> _T:
         codes = option.strategy.status_codes
-        *earlier, final = self._steps(option)
+        *earlier, final = self._steps(option, self.circuits.passing(option.targets))
         for step in earlier:
             try:
                 answer = step(False)
+            except TrialTaken:
+                continue
             except PromptsideError as error:
                 if not falls_through(error, codes) or self.pace.left() <= 0:
                     raise
@@ -79,19 +93,23 @@ class Follower(Generic[_T]):
             self.discard(answer)
         return final(last)
 
-    def _steps(self, option: Option) -> list[Callable[[bool], _T]]:
+    def _steps(self, option: Option, targets: Sequence[Option]) -> list[Callable[[bool], _T]]:
         """Return what is tried one after the other: each target, or a race of the first two and then the others."""
 
         def step(target: Option) -> Callable[[bool], _T]:
-            return lambda last: self.follow(target, last=last)
+            return lambda last: self._step(target, targets, last=last)
 
-        targets = option.targets
         # A target of a race does not start races itself.
         if option.hedge_seconds is None or len(targets) == 1 or self.cancellation is not None:
             return [step(target) for target in targets]
-        return [lambda _last: self._race(option), *map(step, targets[2:])]
+        return [lambda _last: self._race(option, targets), *map(step, targets[2:])]
 
-    def _race(self, option: Option) -> _T:
+    def _step(self, target: Option, targets: Sequence[Option], *, last: bool) -> _T:
+        if target is not targets[-1] and not self.circuits.may_try(target):
+            raise TrialTaken(f"{target.path} is being tried")
+        return self.follow(target, last=last)
+
+    def _race(self, option: Option, targets: Sequence[Option]) -> _T:
         # Most configs have no use for threads.
         from promptside.attempts.hedging import Race
 
@@ -99,7 +117,7 @@ class Follower(Generic[_T]):
             return lambda cancellation: replace(self, cancellation=cancellation).follow(target, last=False)
 
         race: Race[_T] = Race(
-            (runner(option.targets[0]), runner(option.targets[1])),
+            (runner(targets[0]), runner(targets[1])),
             after_seconds=option.hedge_seconds or 0.0,
             pace=self.pace,
             goes_on=lambda error: falls_through(error, option.strategy.status_codes),

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from promptside.attempts.applying import request_for, version_for
+from promptside.attempts.breaking import Circuits
 from promptside.attempts.following import Follower
 from promptside.attempts.once import Finished, Started, complete_once, prepare, stream_once
 from promptside.attempts.retries import Pace, Retries
 from promptside.errors import ConfigurationError, Forbidden, InvalidRequest, PromptsideError
-from promptside.exchange import Prepared
+from promptside.exchange import SKIPPED_HEADER, Prepared
 from promptside.log import log_event
 from promptside.merging import stored_parameters
 from promptside.routing.conditions import Facts
@@ -31,6 +32,10 @@ Reload = Callable[[], Resolution]
 """Reads the prompt anew."""
 Send = Callable[[RunRequest, Prepared, bool, Cancellation | None], _T]
 """Makes one attempt; the flag says that nothing else follows when it fails."""
+Report = Callable[[PromptsideError | None], None]
+"""Hears how the run at a target ended."""
+Settle = Callable[[_T, Report], None]
+"""Has an answer's end reported, now or when it comes."""
 
 
 class Overtaken(PromptsideError):
@@ -52,7 +57,7 @@ def complete_routed(
     def send(own: RunRequest, prepared: Prepared, _last: bool, cancellation: Cancellation | None) -> Finished:
         return complete_once(services, own, prepared, deadline=routed.pace.latest, cancellation=cancellation)
 
-    return routed.follow(option, send, lambda _finished: None)
+    return routed.follow(option, send, lambda _finished: None, settle=lambda _finished, report: report(None))
 
 
 def stream_routed(
@@ -82,7 +87,10 @@ def stream_routed(
             cancellation=cancellation,
         )
 
-    return routed.follow(option, send, lambda started: started.chunks.close())
+    def settle(started: Started, report: Report) -> None:
+        started.chunks.when_ended(lambda ended: report(ended.error) if ended.outcome != "client_left" else None)
+
+    return routed.follow(option, send, lambda started: started.chunks.close(), settle=settle)
 
 
 @dataclass(slots=True)
@@ -94,6 +102,7 @@ class _Routed:
     resolution: Resolution
     reload: Reload
     pace: Pace
+    circuits: Circuits
     facts: Facts | None = None
 
     @classmethod
@@ -114,16 +123,18 @@ class _Routed:
         if request.timeout_seconds is not None:
             request = replace(request, answer_by=now + request.timeout_seconds)
         pace = Pace(services.monotonic, services.sleep, services.random, latest, request.answer_by)
-        return cls(services, request, resolution, reload, pace)
+        circuits = Circuits(services.breakers, services.clock, request.trace_id, impatient=_sets_timeout(request))
+        return cls(services, request, resolution, reload, pace, circuits)
 
-    def follow(self, option: Option, send: Send[_T], discard: Callable[[_T], None]) -> _T:
+    def follow(self, option: Option, send: Send[_T], discard: Callable[[_T], None], *, settle: Settle[_T]) -> _T:
         """Return what `send` gives for the target that the config leads to."""
-        follower = Follower(
-            attempt=lambda target, *, last, cancellation: self._try(target, send, last, cancellation=cancellation),
-            discard=discard,
-            facts=self._facts,
-            pace=self.pace,
-        )
+
+        def attempt(option: Option, *, last: bool, cancellation: Cancellation | None) -> _T:
+            answer = self._try(option, send, last, cancellation=cancellation)
+            settle(answer, lambda error: self.circuits.report(option, error))
+            return answer
+
+        follower = Follower(attempt=attempt, discard=discard, facts=self._facts, pace=self.pace, circuits=self.circuits)
         return follower.follow(option)
 
     def _try(self, option: Option, send: Send[_T], last: bool, *, cancellation: Cancellation | None) -> _T:
@@ -135,13 +146,18 @@ class _Routed:
             def attempt() -> _T:
                 if cancellation is not None and cancellation.cancelled:
                     raise Overtaken("Another target answered first")
-                now = replace(prepared, option=option.path, retries=retries.made)
+                skipped = tuple(self.circuits.skipped)
+                now = replace(prepared, option=option.path, retries=retries.made, skipped=skipped)
                 return send(request, now, last and not retries.more, cancellation)
 
             return retries.run(attempt)
         except PromptsideError as error:
             error.headers |= {OPTION_HEADER: option.path, RETRIES_HEADER: str(retries.made)}
+            if self.circuits.skipped:
+                error.headers[SKIPPED_HEADER] = ",".join(self.circuits.skipped)
             overtaken = cancellation is not None and cancellation.cancelled
+            if not overtaken:
+                self.circuits.report(option, error)
             log_event(
                 "target_overtaken" if overtaken else "target_failed",
                 trace_id=self.request.trace_id,
@@ -181,6 +197,10 @@ class _Routed:
             params |= {"variables": request.variables, "stream": request.stream}
             self.facts = Facts(request.metadata, params, _pathname(request.path))
         return self.facts
+
+
+def _sets_timeout(request: RunRequest) -> bool:
+    return request.timeout_seconds is not None or request.overrides.get("request_timeout") is not None
 
 
 _IDENTITY_PARAMS = frozenset({"virtual_key", "provider", "custom_host"})

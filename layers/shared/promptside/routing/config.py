@@ -1,12 +1,13 @@
 """A config, read and checked: a tree of options whose leaves are targets, each with all that it inherits.
 
 Unknown keys are errors, and every error gives the path: `config.targets[1].weight must be ...`. From the levels above a
-target inherits retries, cache, timeout, forwarded headers, custom host and strictness (the nearest wins), parameters
-(key by key) and, when it names neither itself, the provider or virtual key and the prompt.
+target inherits retries, cache, circuit breaker, timeout, forwarded headers, custom host and strictness (the nearest
+wins), parameters (key by key) and, when it names neither itself, the provider or virtual key and the prompt.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from promptside.routing.settings import (
     CacheSettings,
     CircuitBreaker,
     Retry,
+    breaker_apart,
     parse_cache,
     parse_circuit_breaker,
     parse_hedge,
@@ -52,10 +54,12 @@ _KNOWN = frozenset(
 class Option:
     """One node of a config. With `targets` it chooses among them, else it is a target itself.
 
-    `path` is where it stands: `config.targets[0]`. `timeout_seconds` bounds one attempt.
+    `path` is where it stands: `config.targets[0]`, in the config that `origin` names, the same one in every process.
+    `timeout_seconds` bounds one attempt.
     """
 
     path: str = "config"
+    origin: str = field(default="", compare=False)
     name: str | None = None
     weight: float = 1.0
     strategy: Strategy = field(default_factory=Strategy)
@@ -88,12 +92,13 @@ def parse_config_text(text: str, path: str = "config") -> tuple[Option, Named]:
         value = json.loads(text)
     except (ValueError, RecursionError) as exc:
         raise problem(path, "is not JSON") from exc
-    return parse_config(value, path), named_in(value)
+    origin = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return parse_config(value, path, origin=origin), named_in(value)
 
 
-def parse_config(value: Any, path: str = "config") -> Option:
-    """Return a config. Raises InvalidRequest that gives the path."""
-    return _Reader().read(value, Option(path=path), 1)
+def parse_config(value: Any, path: str = "config", *, origin: str = "") -> Option:
+    """Return a config. `origin` is the id of its version. Raises InvalidRequest that gives the path."""
+    return _Reader().read(value, Option(path=path, origin=origin), 1)
 
 
 class _Reader:
@@ -124,9 +129,7 @@ class _Reader:
         self._targets += len(value)
         if self._targets > MOST_TARGETS:
             raise problem(at, f"makes more than {MOST_TARGETS} targets")
-        handed_down = replace(
-            option, name=None, weight=1.0, strategy=Strategy(), targets=(), circuit_breaker=None, hedge_seconds=None
-        )
+        handed_down = replace(option, name=None, weight=1.0, strategy=Strategy(), targets=(), hedge_seconds=None)
         targets = tuple(
             self.read(item, replace(handed_down, path=f"{at}[{index}]"), depth + 1) for index, item in enumerate(value)
         )
@@ -144,8 +147,12 @@ def _check_support(given: Mapping[str, Any], path: str) -> None:
 def _own_settings(given: JsonObject, option: Option) -> Option:
     """Return the option with what it says itself over what it inherits."""
     path = option.path
+    strategy, of_strategy = breaker_apart(given.get("strategy"), f"{path}.strategy")
+    given = given if strategy is None else {**given, "strategy": strategy}
     own = {name: read(given[name], f"{path}.{name}") for name, read in _READERS.items() if name in given}
     changed: dict[str, Any] = {_ATTRIBUTES.get(name, name): value for name, value in own.items()}
+    if of_strategy is not None:
+        changed["circuit_breaker"] = of_strategy
     for name in ("override_params", "default_params"):
         if name in own:
             changed[name] = {**getattr(option, name), **own[name]}

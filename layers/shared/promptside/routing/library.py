@@ -47,6 +47,6 @@ class ConfigLibrary:
         if found is None:
             from promptside.routing.config import parse_config
 
-            found = parse_config(config)
+            found = parse_config(config, origin=key)
             self._versions.put(key, found)
         return found

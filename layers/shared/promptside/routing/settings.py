@@ -40,7 +40,10 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
-    """When a target is left alone for a while. Percentages count from `minimum_requests` on."""
+    """When a target is left alone for a while. Percentages count from `minimum_requests` on.
+
+    Without `status_codes` every status from 500 on is a failure.
+    """
 
     failure_threshold: int | None
     cooldown_seconds: float
@@ -122,6 +125,15 @@ def parse_circuit_breaker(value: Any, path: str) -> CircuitBreaker:
             else frozenset()
         ),
     )
+
+
+def breaker_apart(strategy: Any, path: str) -> tuple[Any, CircuitBreaker | None]:
+    """Return a strategy without the `cb_config` that may stand in it, and that; it is for the targets below."""
+    if not isinstance(strategy, dict):
+        return strategy, None
+    rest = {name: item for name, item in strategy.items() if snake(name) != "cb_config"}
+    inside = [item for name, item in strategy.items() if name not in rest and item is not None]
+    return rest, parse_circuit_breaker(inside[0], f"{path}.cb_config") if inside else None
 
 
 def parse_hedge(value: Any, path: str) -> float:
