@@ -77,10 +77,11 @@ class Mailbox:
         return False
 
     def _url(self, client: Any, message: Message) -> str:
+        """Return the URL of a message's queue: that of the stack's own queue, but for account and name."""
         account, name = message.queue
         known = self._events.settings.queue_url
-        if known is not None and known.endswith(f"/{name}"):
-            return known
+        if known is not None:
+            return "/".join((known.rsplit("/", 2)[0], account, name))
         found: str = client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
         return found
 
