@@ -1,7 +1,9 @@
 """The child process behind the local run: DynamoDB and SSM on a loopback port, durable through a journal.
 
-Started as `python -m local.engine JOURNAL`. It prints one line, `{"port": 40123}`, when it answers, and leaves when its
-standard input ends: that is how it notices that its parent is gone, however the parent went.
+Started as `python -m local.engine JOURNAL [PORT [URL]]`: the port it would like to have, and where its parent answers
+for state machines. Queues, rules and objects are in `local/queues.py`. It prints one line, `{"port": 40123}`, when it
+answers, and leaves when its standard input ends: that is how it notices that its parent is gone, however the parent
+went.
 """
 
 from __future__ import annotations
@@ -13,27 +15,20 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from local.changes import DYNAMODB, READS, SSM, WRITES, changes_of, replay_calls
+from local.doors import Doors
 from local.journal import Change, Journal, JournalDamaged, JsonObject, State, read_state, write_state
-
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+from local.queues import REGION, Application, Message, QueueServices, Receive, Send, keep_below
 
 _ENGINE_ENVIRONMENT = {
     # Otherwise it opens a port on every interface.
     "IOT_MTLS_ENABLED": "0",
     "SFTP_ENABLED": "0",
-    # Its own snapshots are written at a clean end only, which a laptop does not promise. The journal replaces them.
-    "PERSIST_STATE": "0",
     "LOG_LEVEL": "ERROR",
 }
-_REGION = "us-east-1"
 
 
 class DurableEngine:
@@ -119,22 +114,24 @@ async def restore(application: Application, changes: Iterable[Change]) -> None:
         await call_json(application, target, body)
 
 
-async def serve(path: Path) -> None:
-    """Restore the state, answer on a free loopback port, and end with the standard input. Raises JournalDamaged."""
+async def serve(path: Path, port: int = 0, machines_url: str = "") -> None:
+    """Restore the state, answer on a loopback port, and end with the standard input. Raises JournalDamaged."""
     from hypercorn.asyncio import serve as serve_asgi
     from hypercorn.config import Config
 
     state = read_state(path)
     now = time.time()
     write_state(path, state, now=now)
-    application = _engine()
+    application = _engine(path.parent)
     # The engine imports a service at its first call; nobody is waiting for it yet.
     await call_json(application, SSM + "DescribeParameters", {})
     await call_json(application, DYNAMODB + "ListTables", {})
     await restore(application, state.changes(now=now))
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = _listener(port)
     stop = asyncio.Event()
-    _watch_parent(asyncio.get_running_loop(), stop)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda loop, context: _report(loop, context, stop))
+    _watch_parent(loop, stop)
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.loglevel = "ERROR"
@@ -142,14 +139,17 @@ async def serve(path: Path) -> None:
     config.graceful_timeout = 0.2
     config.shutdown_timeout = 0.5
     durable = DurableEngine(application, Journal(path), state, lambda: os._exit(1))
+    queues = QueueServices(application)
     print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-    await serve_asgi(durable, config, shutdown_trigger=stop.wait)
+    await serve_asgi(Doors(durable, queues, machines_url), config, shutdown_trigger=stop.wait)
+    queues.save()
 
 
 def main() -> int:
     """Run until the parent leaves; exit code 1 and one line on standard error if the journal cannot be used."""
     try:
-        asyncio.run(serve(Path(sys.argv[1])))
+        path, port, machines_url = [*sys.argv[1:], "0", ""][:3]
+        asyncio.run(serve(Path(path), int(port or 0), machines_url))
     except JournalDamaged as error:
         print(error, file=sys.stderr, flush=True)
         return 1
@@ -159,9 +159,17 @@ def main() -> int:
     return 0
 
 
-def _engine() -> Application:
-    # The engine reads these when it is imported.
-    os.environ.update(_ENGINE_ENVIRONMENT)  # noqa: TID251 - the child process' own environment
+def _listener(port: int) -> socket.socket:
+    """Bind the port that was asked for, or any other when it is taken."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError:
+        return socket.create_server(("127.0.0.1", 0))
+
+
+def _engine(directory: Path) -> Application:
+    # The engine reads these when it is imported. Its own snapshots are never written but by `QueueServices`.
+    os.environ.update({**_ENGINE_ENVIRONMENT, **keep_below(directory)})  # noqa: TID251 - the child process' own environment
     from ministack.app import app
 
     application: Application = app
@@ -171,12 +179,12 @@ def _engine() -> Application:
 def _scope(target: str) -> Message:
     service = "ssm" if target.startswith(SSM) else "dynamodb"
     # Callers' regions and keys are replaced: the engine keeps a separate store for each of them.
-    credential = f"AWS4-HMAC-SHA256 Credential=local/20260101/{_REGION}/{service}/aws4_request"
+    credential = f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/{service}/aws4_request"
     version = "1.0" if target.startswith(DYNAMODB) else "1.1"
     headers = {
         "authorization": f"{credential}, SignedHeaders=host, Signature=0",
         "content-type": f"application/x-amz-json-{version}",
-        "host": f"{service}.{_REGION}.amazonaws.com",
+        "host": f"{service}.{REGION}.amazonaws.com",
         "x-amz-target": target,
     }
     return {
@@ -220,6 +228,12 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: Message, stop: asyncio.Event) -> None:
+    """Report what nobody handles, but not that the end cuts off who waits for messages."""
+    if not (stop.is_set() and isinstance(context.get("exception"), asyncio.CancelledError)):
+        loop.default_exception_handler(context)
 
 
 def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

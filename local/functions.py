@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlencode
 
 from promptside.api.http import HttpRequest, HttpResponse
 
-Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+Handler = Callable[[dict[str, Any], Any], Any]
 
 FUNCTION_SECONDS = 30.0
 

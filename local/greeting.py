@@ -6,6 +6,7 @@ import http.client
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +31,11 @@ def show_providers(secrets: EnvironmentSecretStore) -> None:
     if demo:
         say(f"Demo:  {', '.join(demo)}")
         say("       The demo provider answers in their place, and says so, until you set the variable and start again.")
+
+
+def show_events(store_url: str, inbox: Path) -> None:
+    """Say where runs without a caller come from."""
+    say(f"Events: SQS, EventBridge and S3 on {store_url}   Batches: files in {inbox}/PROMPT/   (docs/events.md)")
 
 
 def run_example(base_url: str, api_key: str, prompt: PromptFile) -> None:

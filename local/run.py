@@ -10,11 +10,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 
+from local.lazy import LazyFunction
 from local.options import BadOption, Options, read_options
 from local.server import LocalServer
 from local.store import StateDirectory, Store, StoreFailed
@@ -24,7 +25,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 _HOST = "127.0.0.1"
 _STOP_SECONDS = 2.0
 # The demo is one of several things that may be asked at once, by the server's threads.
-_DEMO_THREADS = 32
+_DEMO_THREADS = 64
+# Step Functions is asked by the starts of batches only.
+_MACHINE_THREADS = 2
 
 
 class RunFailed(Exception):
@@ -66,32 +69,46 @@ def run(options: Options, environment: Mapping[str, str], running: ExitStack) ->
     running.callback(_stop, server)
     directory = StateDirectory(options.state_directory)
     running.callback(directory.close)
-    store = Store(directory)
+    machines = LocalServer(_HOST, 0, _not_ready, threads=_MACHINE_THREADS)
+    machines.prepare()
+    running.callback(_stop, machines)
+    # Beside the port that everybody knows, so that it stays the same; the store is started before anything is imported.
+    store = Store(directory, port=options.port + 1 if options.port else 0, machines_url=machines.url)
     running.callback(store.stop)
 
     # These imports take longer than the engine's start, which goes on meanwhile.
-    from local.greeting import run_example, say, show_next_steps, show_providers
+    from local.greeting import run_example, say, show_events, show_next_steps, show_providers
     from local.stack import build_stack
 
     demo = _start_demo(running)
     stack = build_stack(options, environment, store_url=store.address(), demo_url=demo.url)
     server.answer = stack.front
+    machines.answer = stack.events.executions
+    running.callback(stack.events.stop)
     _serve(server)
+    _serve(machines)
     base_url = f"{server.url}/v1"
     say(f"promptside is running on {base_url}")
     say(f"State: {options.state_directory}   API key: {options.api_key}   Stop with Ctrl-C")
+    show_events(store.address(), stack.events.inbox)
     show_providers(stack.secrets)
     for notice in stack.notices:
         say(notice)
     if stack.example is not None:
         run_example(base_url, options.api_key, stack.example)
         show_next_steps(base_url, options.api_key, stack.example)
-    # While the user is reading; the first call of a management route then finds it imported.
-    threading.Thread(target=stack.management.preload, daemon=True).start()
+    # While the user is reading; the first call of a route or the first message then finds its function imported.
+    stack.events.start()
+    threading.Thread(target=_preload, args=(stack.functions,), daemon=True).start()
     code = store.wait()
     raise RunFailed(
         f"The local store ended unexpectedly (code {code}). Nothing that was acknowledged is lost: start again"
     )
+
+
+def _preload(functions: Iterable[LazyFunction]) -> None:
+    for function in functions:
+        function.preload()
 
 
 def _claim(port: int) -> LocalServer:

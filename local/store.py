@@ -64,11 +64,15 @@ class StateDirectory:
 
 
 class Store:
-    """The engine's process. It is started at once; `address` waits until it answers."""
+    """The engine's process. It is started at once; `address` waits until it answers.
 
-    def __init__(self, directory: StateDirectory) -> None:
+    `port` is the one it would like to have, `machines_url` where this process answers for state machines.
+    """
+
+    def __init__(self, directory: StateDirectory, *, port: int = 0, machines_url: str = "") -> None:
+        self._address: str | None = None
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "local.engine", str(directory.path / "journal.jsonl")],
+            [sys.executable, "-m", "local.engine", str(directory.path / "journal.jsonl"), str(port), machines_url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=[directory.lock.fileno()],
@@ -83,6 +87,11 @@ class Store:
 
     def address(self) -> str:
         """Return the base URL once the engine answers. Raises StoreFailed if it ended instead."""
+        if self._address is None:
+            self._address = self._read_address()
+        return self._address
+
+    def _read_address(self) -> str:
         line = _pipe(self._process.stdout).readline()
         if not line:
             self._process.wait()
