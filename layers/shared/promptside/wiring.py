@@ -23,12 +23,14 @@ from promptside.transport.http import HttpTransport
 
 if TYPE_CHECKING:
     from promptside.api.run_routes import RunServices
+    from promptside.batches.file_services import FileServices
     from promptside.events.results.webhook import Webhooks
     from promptside.events.services import EventServices
     from promptside.management.services import ManagementServices
     from promptside.store.runs import RunStore
 
 _STORE_TIMEOUT_SECONDS = 2
+_OBJECT_TIMEOUT_SECONDS = 10
 
 
 def build_services(settings: Settings, *, secrets: SecretStore | None = None) -> Services:
@@ -111,6 +113,18 @@ def build_runs(settings: Settings) -> RunServices:
     return RunServices(reader, run_store(settings, client), settings)
 
 
+def build_files(settings: Settings) -> FileServices:
+    """Build what files, uploads and batches need over HTTP. Raises ConfigurationError without a table or a bucket."""
+    from promptside.batches.file_services import FileServices
+    from promptside.batches.outside import batch_services
+    from promptside.store.uploads import UploadStore
+
+    client = shared_clients(settings)
+    batches = batch_services(_services(settings, client("dynamodb"), ssm_secrets(settings)), client)
+    uploads = UploadStore(client("dynamodb"), table=str(settings.run_table), workspace=settings.workspace)
+    return FileServices(batches, batches.files, uploads, clock=time.time, days=settings.record_days)
+
+
 def run_store(settings: Settings, client: Any) -> RunStore:
     """Return the store of run records. Raises ConfigurationError without a run table."""
     from promptside.store.runs import RunStore
@@ -179,13 +193,16 @@ def _client(service: str, settings: Settings) -> Any:
 
     config = Config(
         connect_timeout=_STORE_TIMEOUT_SECONDS,
-        read_timeout=_STORE_TIMEOUT_SECONDS,
+        read_timeout=_OBJECT_TIMEOUT_SECONDS if service == "s3" else _STORE_TIMEOUT_SECONDS,
         # The store repeats what failed by itself, with pauses that fit into a request.
         retries={"total_max_attempts": 1, "mode": "standard"},
         max_pool_connections=64,
         # Every argument is built by our own code; checking them again costs a tenth of a millisecond a call.
         parameter_validation=False,
     )
+    if service == "s3" and settings.store_endpoint is None:
+        # Links to objects name the region's own host, to which a new bucket would redirect otherwise.
+        config = config.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
     return _session(settings.store_endpoint is not None).create_client(
         service, region_name=settings.region, endpoint_url=settings.store_endpoint, config=config
     )

@@ -11,6 +11,7 @@ from promptside.errors import JsonObject
 from promptside.events.base import Order, Outcome, ResultSink
 from promptside.services import Services
 from promptside.store.batches import BatchStore
+from promptside.store.files import FileStore
 
 
 class RunOrder(Protocol):
@@ -27,11 +28,12 @@ class BatchServices:
 
     `run` runs a line and records it. `start_execution` starts the state machine under a name and with an input; a name
     that has been started before is left as it is. `announce` puts an event, by its detail type, on the stack's bus.
-    `sink` delivers the results of lines that ask for it.
+    `files` knows the files that callers see, `sink` delivers the results of lines that ask for it.
     """
 
     runs: Services
     batches: BatchStore
+    files: FileStore
     objects: Objects
     run: RunOrder
     start_execution: Callable[[str, JsonObject], None]

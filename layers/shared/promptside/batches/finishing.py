@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from promptside.batches.base import BatchServices, index_key, part_key, parts_prefix, result_key
 from promptside.batches.chunks import Chunk, chunk_of, give_up_chunk
 from promptside.batches.parts import JSON_LINES, parts_written
+from promptside.batches.result_files import keep_result_files
 from promptside.batches.summary import summary
 from promptside.errors import JsonObject
 from promptside.log import log_event
@@ -49,6 +51,9 @@ def _joined(services: BatchServices, record: BatchRecord) -> BatchRecord:
     tally = _complete(services, record, chunks)
     output = _file(services, record, chunks, "output")
     errors = _file(services, record, chunks, "errors")
+    # The files come first: whoever reads that the batch has ended finds them.
+    written = replace(record, output=output, errors=errors)
+    keep_result_files(services.files, written, now=services.runs.clock(), days=services.runs.settings.record_days)
     ended = services.batches.move(
         batch_id, _end(record, tally), before={"finalizing"}, tally=tally, output=output, errors=errors
     )

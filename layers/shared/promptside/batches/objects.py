@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,6 +17,8 @@ BLOCK = 256 * 1024
 PART = 8 * 1024 * 1024
 """Bytes of one part of an upload; S3 takes 5 MB at least and 10,000 parts."""
 _MOST_CUTS = 5
+_DELETES = 1000
+"""Keys in one DeleteObjects; S3's limit."""
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"})
 _NO_SUCH_RANGE = "InvalidRange"
 
@@ -83,6 +85,20 @@ class Objects:
     def put(self, key: str, body: bytes, content_type: str) -> None:
         """Write an object in one piece."""
         self._call("put_object", Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Delete objects; those that are not there are no fault."""
+        wanted = list(keys)
+        for start in range(0, len(wanted), _DELETES):
+            named = [{"Key": key} for key in wanted[start : start + _DELETES]]
+            self._call("delete_objects", Bucket=self.bucket, Delete={"Objects": named, "Quiet": True})
+
+    def link(self, key: str, *, seconds: int, content_type: str, disposition: str) -> str:
+        """Return a URL under which anybody can read an object for so many seconds."""
+        named = {"Bucket": self.bucket, "Key": key}
+        answered = {"ResponseContentType": content_type, "ResponseContentDisposition": disposition}
+        url: str = self._client.generate_presigned_url("get_object", Params={**named, **answered}, ExpiresIn=seconds)
+        return url
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys under a prefix, in order."""

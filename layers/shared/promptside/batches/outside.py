@@ -16,6 +16,7 @@ from promptside.events.running import in_progress, run_order
 from promptside.services import Services
 from promptside.store.batches import BatchStore
 from promptside.store.failures import error_code
+from promptside.store.files import FileStore
 from promptside.store.patience import Patience, call
 
 _SOURCE = "promptside"
@@ -43,6 +44,8 @@ def batch_services(
         now=services.clock,
     )
 
+    files = FileStore(client("dynamodb"), table=settings.run_table, workspace=settings.workspace, now=services.clock)
+
     def run(order: Order, *, deadline: float) -> Outcome:
         return run_line(services, records, order, deadline=deadline)
 
@@ -56,6 +59,7 @@ def batch_services(
     return BatchServices(
         runs=services,
         batches=store,
+        files=files,
         objects=Objects(client("s3"), bucket=settings.bucket),
         run=run,
         start_execution=start_execution,

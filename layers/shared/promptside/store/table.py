@@ -55,8 +55,20 @@ class Table:
         answer = call("get_item", lambda: self._client.get_item(**request), self._patience.start())
         return decode_item(answer["Item"]) if "Item" in answer else None
 
-    def query(self, partition: str, *, newest_first: bool = False, attributes: Iterable[str] = ()) -> Iterator[Record]:
-        """Yield a partition's items in the order of their sort keys; `attributes` limits what is sent over."""
+    def query(
+        self,
+        partition: str,
+        *,
+        newest_first: bool = False,
+        attributes: Iterable[str] = (),
+        after: str | None = None,
+        at_once: int | None = None,
+    ) -> Iterator[Record]:
+        """Yield a partition's items in the order of their sort keys.
+
+        `attributes` limits what is sent over, `after` is the sort key behind which to begin, `at_once` the number of
+        items that one round trip brings at most.
+        """
         request: dict[str, Any] = {
             "TableName": self._name,
             "ConsistentRead": True,
@@ -65,6 +77,11 @@ class Table:
             "ScanIndexForward": not newest_first,
             **_projection(attributes),
         }
+        if after is not None:
+            request["KeyConditionExpression"] += f" AND sk {'<' if newest_first else '>'} :after"
+            request["ExpressionAttributeValues"][":after"] = {"S": after}
+        if at_once is not None:
+            request["Limit"] = at_once
         while True:
             answer = call("query", lambda: self._client.query(**request), self._patience.start())
             yield from map(decode_item, answer["Items"])
