@@ -143,9 +143,10 @@ class _Fields:
 
     def targets(self) -> tuple[ResultTarget, ...] | None:
         """Return where the result goes, None when nothing is said about it."""
-        if self._envelope.get("result") is None:
+        value = self._envelope.get("result")
+        if value is None:
             return None
-        targets, problems = parse_targets(self._envelope["result"])
+        targets, problems = parse_targets(value)
         self._problems += problems
         return targets
 
