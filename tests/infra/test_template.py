@@ -16,6 +16,7 @@ RUN_ACTIONS = {
     "dynamodb:GetItem",
     "dynamodb:PutItem",
     "dynamodb:Query",
+    "dynamodb:UpdateItem",
     "ssm:GetParameter",
     "ssm:GetParameters",
     "kms:Decrypt",
@@ -423,14 +424,14 @@ def test_the_prompt_table_survives_mistakes() -> None:
 
 
 def test_what_runs_prompts_writes_to_the_run_table_only() -> None:
-    writes = {"dynamodb:PutItem", "dynamodb:DeleteItem"}
+    writes = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
     tables = [
         statement["Resource"]
         for statement in statements_of("StreamingRole")
         if writes & set(as_list(statement["Action"]))
     ]
 
-    assert tables == [{"Fn::GetAtt": "RunTable.Arn"}]
+    assert tables == [{"Fn::GetAtt": "RunTable.Arn"}] * 2
 
 
 def test_the_run_table_forgets_by_itself() -> None:

@@ -30,6 +30,7 @@ class Circuits:
     trace_id: str = ""
     impatient: bool = False
     skipped: list[str] = field(default_factory=list)
+    _ignored: set[str] = field(default_factory=set)
 
     def passing(self, targets: Sequence[Option]) -> Sequence[Option]:
         """Return the targets that are not open, or all when all are."""
@@ -40,6 +41,7 @@ class Circuits:
         self.breakers.refresh(circuits, now)
         passing = [target for target in targets if not self._is_open(target, now)]
         if not passing:
+            self._ignored.update(target.path for target in targets)
             log_event("breakers_ignored", trace_id=self.trace_id, options=[target.path for target in targets])
             return targets
         for target in targets:
@@ -50,7 +52,7 @@ class Circuits:
     def may_try(self, target: Option) -> bool:
         """Tell whether a target that passes may be called now; one back from its cooldown, by one run at a time."""
         circuit = circuit_of(target)
-        if circuit is None or self.breakers.may_try(circuit, self.clock()):
+        if circuit is None or target.path in self._ignored or self.breakers.may_try(circuit, self.clock()):
             return True
         self._skip(target)
         return False

@@ -117,7 +117,7 @@ class Breakers:
             known = self._of(circuit)
             opened = known.open_until
             if opened is None or not known.half_open(now):
-                return opened is None
+                return True
             until = now + circuit.rules.cooldown_seconds
             if known.trial_until is not None and now < known.trial_until:
                 return False
