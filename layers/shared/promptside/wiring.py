@@ -200,9 +200,10 @@ def _client(service: str, settings: Settings) -> Any:
         # Every argument is built by our own code; checking them again costs a tenth of a millisecond a call.
         parameter_validation=False,
     )
-    if service == "s3" and settings.store_endpoint is None:
+    if service == "s3":
         # Links to objects name the region's own host, to which a new bucket would redirect otherwise.
-        config = config.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+        style = "virtual" if settings.store_endpoint is None else "path"
+        config = config.merge(Config(signature_version="s3v4", s3={"addressing_style": style}))
     return _session(settings.store_endpoint is not None).create_client(
         service, region_name=settings.region, endpoint_url=settings.store_endpoint, config=config
     )

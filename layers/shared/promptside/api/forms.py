@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
+from email.policy import Compat32
 
 from promptside.api.http import HttpRequest
 from promptside.errors import InvalidRequest
@@ -36,11 +37,19 @@ def parse_form(request: HttpRequest) -> Mapping[str, FormField]:
     if request.body.count(b"--" + boundary.encode()) > MOST_FIELDS + 1:
         raise _invalid(f"has more than {MOST_FIELDS} fields")
     head = f'Content-Type: multipart/form-data; boundary="{boundary}"\r\n\r\n'.encode()
-    form = BytesParser().parsebytes(head + request.body)
+    form = BytesParser(policy=_AsSent()).parsebytes(head + request.body)
     parts = form.get_payload()
     if form.defects or not isinstance(parts, list):
         raise _invalid("is not complete: its last boundary is missing")
     return dict(_field(part) for part in parts if isinstance(part, Message))
+
+
+class _AsSent(Compat32):
+    """Gives headers as they came: bytes that are not ASCII would be replaced otherwise."""
+
+    def header_fetch_parse(self, name: str, value: str) -> str:  # noqa: ARG002 - as the policy has it
+        """Return the value, with such bytes as lone surrogates."""
+        return value
 
 
 def _boundary(content_type: str) -> str:
