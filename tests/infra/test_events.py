@@ -12,6 +12,11 @@ from tests.infra.stack import ROOT
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 
+SQS_RECORD = {
+    "messageId", "receiptHandle", "body", "attributes", "messageAttributes", "md5OfBody", "eventSource",
+    "eventSourceARN", "awsRegion",
+}  # fmt: skip
+
 
 def load(path: Path) -> dict[str, Any]:
     event: dict[str, Any] = json.loads(path.read_text())
@@ -26,14 +31,22 @@ def test_every_event_is_sent_by_a_test(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
-def test_every_http_event_has_the_keys_of_its_format(path: Path) -> None:
+def test_every_event_has_the_keys_of_its_format(path: Path) -> None:
     event = load(path)
 
     if path.stem.startswith("release-"):
         assert {"RequestType", "ResponseURL", "StackId", "RequestId", "ResourceType", "LogicalResourceId"} <= set(event)
         assert ("PhysicalResourceId" in event) == (event["RequestType"] != "Create")
         assert ("OldResourceProperties" in event) == (event["RequestType"] == "Update")
-    elif path.stem.endswith(("-invoke", "create-api-key")):
+    elif path.stem.startswith("sqs-"):
+        assert all(set(record) == SQS_RECORD and record["eventSource"] == "aws:sqs" for record in event["Records"])
+    elif path.stem.startswith("s3-"):
+        assert all({"eventName", "eventVersion", "s3"} <= set(record) for record in event["Records"])
+    elif path.stem.startswith("eventbridge-"):
+        assert set(event) == {
+            "version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail",
+        }  # fmt: skip
+    elif path.stem.endswith(("-invoke", "create-api-key", "schedule-run")):
         assert "requestContext" not in event
     elif event.get("version") == "2.0":
         assert {"routeKey", "rawPath", "rawQueryString", "headers", "requestContext", "isBase64Encoded"} <= set(event)

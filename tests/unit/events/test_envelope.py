@@ -9,8 +9,6 @@ from promptside.errors import InvalidRequest, PromptsideError
 from promptside.events.base import Order, ResultTarget
 from promptside.events.envelope import envelope_of, order_of, parse_envelope
 
-ID = "evt-1"
-
 
 def order(envelope: dict[str, Any]) -> Order:
     return order_of(envelope, key="sqs:m1", source="sqs")
@@ -146,7 +144,7 @@ def test_half_a_surrogate_in_a_message_is_no_crash() -> None:
 
 
 def test_the_detail_of_an_eventbridge_event_is_the_envelope_and_its_id_the_key() -> None:
-    event = {"id": ID, "detail-type": "Order Placed", "source": "shop", "detail": {"prompt_id": "hi"}}
+    event = {"id": "evt-1", "detail-type": "Order Placed", "source": "shop", "detail": {"prompt_id": "hi"}}
 
     assert envelope_of(event) == ({"prompt_id": "hi"}, "event:evt-1")
 
