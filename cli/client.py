@@ -24,6 +24,7 @@ _CONNECT_SECONDS = 10.0
 _CALL_SECONDS = 60.0
 _RUN_SECONDS = 900.0
 _TRIES = 4
+_ELSEWHERE = 307
 _CONNECTION = re.compile(r"^<?\w+Connection(Pool)?\(.*?\)>?: ")
 
 
@@ -53,18 +54,41 @@ class Client:
                 return None
             raise
 
-    def send(self, method: str, path: str, body: JsonObject) -> JsonObject:
-        """Return what a write answers. Raises Refused, Unreachable."""
-        return self._call(method, path, body)
+    def send(self, method: str, path: str, body: JsonObject, *, headers: Mapping[str, str] | None = None) -> JsonObject:
+        """Return what a write answers; `headers` go beside the usual ones. Raises Refused, Unreachable."""
+        return self._call(method, path, json.dumps(body).encode(), headers=headers)
+
+    def upload(self, path: str, fields: Mapping[str, str | tuple[str, bytes]]) -> JsonObject:
+        """Return what a form answers; a file among its fields is a name with its bytes. Raises Refused, Unreachable."""
+        data, content_type = urllib3.encode_multipart_formdata(dict(fields))
+        return self._call("POST", path, data, headers={"content-type": content_type})
+
+    @contextmanager
+    def content(self, path: str) -> Iterator[Iterator[bytes]]:
+        """Give the bytes of a file, also when they are elsewhere. Raises Refused, Unreachable."""
+        response = self._open("GET", path, None, seconds=_CALL_SECONDS)
+        try:
+            if response.status == _ELSEWHERE:
+                link = response.headers["location"]
+                response.drain_conn()
+                # The link is signed; the API key is nobody else's business.
+                response = self._pool.request("GET", link, preload_content=False, redirect=False)
+            if response.status != 200:
+                raise self._refused(response.status, _decoded(response.read(decode_content=True)))
+            yield response.stream(65536, decode_content=True)
+        except HTTPError as exc:
+            raise Unreachable("The connection was lost in the middle of the file: what came is not complete") from exc
+        finally:
+            response.close()
 
     def run(self, path: str, body: JsonObject) -> JsonObject:
         """Return what a completion or rendering answers, which may take minutes."""
-        return self._call("POST", path, body, seconds=_RUN_SECONDS)
+        return self._call("POST", path, json.dumps(body).encode(), seconds=_RUN_SECONDS)
 
     @contextmanager
     def stream(self, path: str, body: JsonObject) -> Iterator[Iterator[JsonObject]]:
         """Give the chunks of a streamed completion. Raises Refused for an error event, Unreachable for a cut."""
-        response = self._open("POST", path, body, seconds=_RUN_SECONDS)
+        response = self._open("POST", path, json.dumps(body).encode(), seconds=_RUN_SECONDS)
         try:
             if response.status != 200:
                 raise self._refused(response.status, _decoded(response.read(decode_content=True)))
@@ -85,8 +109,16 @@ class Client:
             if not answer["data"] or len(found) >= answer["total"]:
                 return found
 
-    def _call(self, method: str, path: str, body: JsonObject | None, seconds: float = _CALL_SECONDS) -> JsonObject:
-        response = self._open(method, path, body, seconds=seconds)
+    def _call(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        *,
+        seconds: float = _CALL_SECONDS,
+        headers: Mapping[str, str] | None = None,
+    ) -> JsonObject:
+        response = self._open(method, path, data, seconds=seconds, headers=headers)
         try:
             answer = _decoded(response.read(decode_content=True))
         except HTTPError as exc:
@@ -100,14 +132,20 @@ class Client:
         return answer
 
     def _open(
-        self, method: str, path: str, body: JsonObject | None, *, seconds: float
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        *,
+        seconds: float,
+        headers: Mapping[str, str] | None = None,
     ) -> urllib3.response.BaseHTTPResponse:
         try:
             return self._pool.request(
                 method,
                 self.target.url + quote(path, safe="/@?=&%+"),
-                body=None if body is None else json.dumps(body).encode(),
-                headers=self._headers,
+                body=data,
+                headers={**self._headers, **(headers or {})},
                 preload_content=False,
                 timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=seconds),
                 retries=self._reads if method == "GET" else self._writes,

@@ -57,7 +57,8 @@ class QueueServices:
         if not self._restored:
             self._restore()
         service = "sqs" if target.startswith(SQS) else "events" if target else "s3"
-        await self._application({**scope, "headers": _local_headers(scope, service)}, receive, send)
+        local = {**scope, "headers": _local_headers(scope, service), "query_string": _unsigned(scope)}
+        await self._application(local, receive, send)
         if target not in _READS and (target or scope["method"] not in {"GET", "HEAD"}):
             self._save_soon()
 
@@ -108,6 +109,12 @@ def _is_for_s3(scope: Message) -> bool:
     headers = dict(scope["headers"])
     signed = headers.get(b"authorization", b"") + scope.get("query_string", b"").replace(b"%2F", b"/")
     return b"/s3/aws4_request" in signed
+
+
+def _unsigned(scope: Message) -> bytes:
+    """Return the query without a link's signature, which may be for another region."""
+    query: bytes = scope.get("query_string", b"")
+    return b"&".join(part for part in query.split(b"&") if not part.startswith(b"X-Amz-"))
 
 
 def _local_headers(scope: Message, service: str) -> list[tuple[bytes, bytes]]:

@@ -13,7 +13,7 @@ from cli.project import Choice
 
 _COMMANDS = {
     "init": "init", "push": "push", "pull": "pull", "diff": "diff", "publish": "publish", "run": "run",
-    "render": "render", "keys": "keys", "secrets": "secrets", "import": "importing",
+    "render": "render", "batch": "batch", "runs": "runs", "keys": "keys", "secrets": "secrets", "import": "importing",
 }  # fmt: skip
 
 
@@ -52,6 +52,7 @@ def main(context: click.Context, *, url: str | None, api_key: str | None, target
       promptside diff                      what a push would change
       promptside push --publish            send what changed, then publish it
       promptside run welcome -v name=Ada   run a prompt, token by token
+      promptside batch run people.jsonl --prompt welcome    run it for every line of a file
 
     Without options it talks to the local run ('make run').
     """  # noqa: D301 - click reads the character
