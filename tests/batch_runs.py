@@ -16,9 +16,12 @@ from promptside.batches.outside import batch_services
 from promptside.batches.starting import start_batch, start_batch_of_object
 from promptside.batches.steps import run_step
 from promptside.errors import JsonObject
+from promptside.events.base import RunRecords
+from promptside.events.recording import StoredRunRecords
 from promptside.schema.batch import BatchRecord, InputFile
 from promptside.services import Services
 from promptside.store.claims import Claim, ClaimStore, Earlier, KeptAnswer, Phase
+from promptside.store.runs import RunStore
 from tests.engines import Engine
 from tests.event_runs import MemoryRecords, MemoryResults
 from tests.product import Product
@@ -60,13 +63,17 @@ class Announced:
 
 
 class BatchRuns:
-    """One bucket, one run table, one prompt `hi`. Nothing sleeps; `product.slept` has the pauses."""
+    """One bucket, one run table, one prompt `hi`. Nothing sleeps; `slept` counts the pauses.
+
+    Run records are in memory unless it `stores_records`.
+    """
 
     def __init__(self, engine: Engine, upstream_url: str, **settings: Any) -> None:
         self.engine = engine
         self.now = 1_795_300_000.0
         self.machine, self.bus = Started(), Announced()
         self.records, self.results = MemoryRecords(), MemoryResults()
+        self._stores_records = settings.pop("stores_records", False)
         self.table = settings.pop("run_table", None) or engine.new_table()
         self.bucket = settings.pop("bucket", None) or new_bucket(engine)
         self._claims = settings.pop("claims", None)
@@ -92,7 +99,11 @@ class BatchRuns:
             monotonic=lambda: time.monotonic() + self._slept,
             new_id=lambda: secrets.token_hex(8),
         )
-        return batch_services(runs, self._client, records=self.records, sink=self.results)
+        records: RunRecords = self.records
+        if self._stores_records:
+            store = RunStore(self.engine.client("dynamodb"), table=self.table, now=runs.clock)
+            records = StoredRunRecords(store, runs.settings)
+        return batch_services(runs, self._client, records=records, sink=self.results)
 
     def _sleep(self, seconds: float) -> None:
         with self._sleeping:

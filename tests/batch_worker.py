@@ -3,7 +3,8 @@
     python -m tests.batch_worker '{"engine": "http://...", "upstream": "http://...", "bucket": ..., "table": ...,
                                    "step": "run-chunk", "batch_id": ..., "chunk": {...}}'
 
-It writes the highest resident size of the process, in bytes.
+The step "whole" is a whole batch, with every tenth chunk once more than it should come; with "claims_in_memory" it can
+be a large one. The process writes its highest resident size, in bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from promptside.log import set_level
-from tests.batch_runs import BatchRuns
+from tests.batch_runs import BatchRuns, MemoryClaims
 from tests.engines import Engine
 
 CHECKOUT = Path(__file__).parents[1]
@@ -51,9 +52,24 @@ def main(given: dict[str, Any]) -> None:
     with contextlib.closing(Engine("ministack", given.pop("engine"))) as engine:
         places = {"bucket": given.pop("bucket"), "run_table": given.pop("table")}
         # One line after the other, so that it is known what has ended when the process is killed.
-        runs = BatchRuns(engine, given.pop("upstream"), event_concurrency=1, **places)
-        runs.step(given.pop("step"), given.pop("batch_id"), **given)
+        whole = given["step"] == "whole"
+        claims = MemoryClaims() if given.pop("claims_in_memory", False) else None
+        threads = 10 if whole else 1
+        options = {"claims": claims, "event_concurrency": threads, "stores_records": not whole}
+        runs = BatchRuns(engine, given.pop("upstream"), **options, **places)
+        if whole:
+            run_whole(runs, given["batch_id"])
+        else:
+            runs.step(given.pop("step"), given.pop("batch_id"), **given)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def run_whole(runs: BatchRuns, batch_id: str) -> None:
+    """Run a batch from its plan to its end."""
+    runs.step("plan-batch", batch_id)
+    for chunk in runs.chunks(batch_id)[::10]:
+        runs.run_chunk(batch_id, chunk)
+    runs.run(batch_id)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,25 @@ def test_lines_that_a_killed_worker_had_finished_are_not_paid_again(engine: Engi
     assert (found["status"], found["counts"]["completed"]) == ("completed", 5)
 
 
+def test_what_a_killed_worker_had_finished_is_not_cancelled(engine: Engine, upstream: Upstream) -> None:
+    runs = BatchRuns(engine, upstream.url)
+    batch = runs.submit([request_line(f"c{number}") for number in range(3)])
+    runs.step("plan-batch", batch.batch_id)
+    (chunk,) = runs.chunks(batch.batch_id)
+    upstream.default = lambda request: Reply(steps=[Fault.HANG]) if said(request) == "c1" else GOOD
+
+    worker = start_worker(runs, upstream.url, "run-chunk", batch.batch_id, chunk=chunk)
+    upstream.wait_for_requests(2, 20.0)
+    worker.kill()
+    worker.communicate()
+    cancel_batch(runs.services, batch.batch_id)
+    found = runs.run(batch.batch_id)
+
+    assert [line["custom_id"] for line in runs.output(batch.batch_id)] == ["c0"]
+    assert codes(runs.errors(batch.batch_id)) == [(2, "c1", "batch_cancelled"), (3, "c2", "batch_cancelled")]
+    assert (found["status"], calls(upstream)) == ("cancelled", {"c0": 1, "c1": 1})
+
+
 def test_a_chunk_that_is_invoked_again_pays_nothing_and_counts_once(engine: Engine, upstream: Upstream) -> None:
     runs = BatchRuns(engine, upstream.url)
     batch = runs.submit([request_line("a"), "bad"])

@@ -26,9 +26,10 @@ class RunOrder(Protocol):
 class BatchServices:
     """The outside world of a batch; `batch_services` builds it.
 
-    `run` runs a line and records it. `start_execution` starts the state machine under a name and with an input; a name
-    that has been started before is left as it is. `announce` puts an event, by its detail type, on the stack's bus.
-    `files` knows the files that callers see, `sink` delivers the results of lines that ask for it.
+    `run` runs a line and records it, `give_up` records that a line which might be tried again is not, `has_ended` tells
+    whether a line was run to its end before. `start_execution` starts the state machine under a name and with an input;
+    a name that has been started before is left as it is. `announce` puts an event, by its detail type, on the stack's
+    bus. `files` knows the files that callers see, `sink` delivers the results of lines that ask for it.
     """
 
     runs: Services
@@ -36,6 +37,8 @@ class BatchServices:
     files: FileStore
     objects: Objects
     run: RunOrder
+    give_up: Callable[[Outcome], None]
+    has_ended: Callable[[Order], bool]
     start_execution: Callable[[str, JsonObject], None]
     announce: Callable[[str, JsonObject], None]
     sink: ResultSink | None = None

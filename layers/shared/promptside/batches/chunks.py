@@ -75,7 +75,8 @@ def run_chunk(services: BatchServices, batch_id: str, chunk: Chunk, *, deadline:
 
 def give_up_chunk(services: BatchServices, record: BatchRecord, chunk: Chunk) -> Tally:
     """Write the parts of a chunk that nobody has finished: what is known of it, and an error for every other line."""
-    entries = {entry.number: entry for entry in read_checkpoint(services, record.batch_id, chunk.number).entries}
+    kept = read_checkpoint(services, record.batch_id, chunk.number) or Checkpoint()
+    entries = {entry.number: entry for entry in kept.entries}
     read = _read(services, record, chunk)
     for order in read.orders:
         entries.setdefault(_number(order), stopped_entry(order, UNKNOWN))
@@ -93,11 +94,16 @@ class _Read:
 
 
 def _run(services: BatchServices, record: BatchRecord, chunk: Chunk, deadline: float) -> Tally:
-    before = read_checkpoint(services, record.batch_id, chunk.number)
+    kept = read_checkpoint(services, record.batch_id, chunk.number)
+    before = kept or Checkpoint()
+    if kept is None:
+        # So that whoever comes next knows, even if this process is killed.
+        write_checkpoint(services, record.batch_id, chunk.number, before)
     entries = {entry.number: entry for entry in before.entries}
     read = _read(services, record, chunk)
     waiting = [order for order in read.orders if _number(order) not in entries]
-    worker = Worker(services, record, deadline=deadline, last_try=before.barren_tries >= MOST_BARREN_TRIES)
+    last_try = before.barren_tries >= MOST_BARREN_TRIES
+    worker = Worker(services, record, deadline=deadline, begun=kept is not None, last_try=last_try)
     ended = _side_by_side(worker.run, waiting, threads=services.runs.settings.event_concurrency)
     entries |= {entry.number: entry for entry in ended}
     left = sum(_number(order) not in entries for order in read.orders)

@@ -11,13 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from promptside.cost import cost_in_usd
 from promptside.errors import JsonObject, PromptsideError
 from promptside.events.base import DeliveryFailed, Order, Outcome
-from promptside.providers.prices import find_price
 from promptside.schema.batch import Tally
 
 CANCELLED = "batch_cancelled"
@@ -118,12 +117,9 @@ def _success(body: JsonObject, headers: Mapping[str, str]) -> Tally:
     asked = _number(usage, "prompt_tokens", "input_tokens")
     answered = _number(usage, "completion_tokens", "output_tokens")
     provider = body.get("provider") or headers.get("x-portkey-provider")
-    price = find_price(str(provider), str(body.get("model", ""))) if provider and usage else None
-    if price is None or price.currency != "USD":
-        return Tally(1, 0, asked, answered, asked + answered, unpriced=1)
-    # Prices are those of a million tokens: a thousandth of them in billionths is that of one.
-    cost = (Decimal(str(price.input)) * asked + Decimal(str(price.output)) * answered) * 1000
-    return Tally(1, 0, asked, answered, asked + answered, cost_nano_usd=round(cost))
+    cost = cost_in_usd(provider, str(body.get("model", "")), usage) if usage else None
+    counted = Tally(completed=1, prompt_tokens=asked, completion_tokens=answered, total_tokens=asked + answered)
+    return replace(counted, unpriced=1) if cost is None else replace(counted, cost_nano_usd=round(cost * 1e9))
 
 
 def _number(usage: JsonObject, *names: str) -> int:

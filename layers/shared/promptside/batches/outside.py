@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,6 +19,7 @@ from promptside.store.batches import BatchStore
 from promptside.store.failures import error_code
 from promptside.store.files import FileStore
 from promptside.store.patience import Patience, call
+from promptside.store.runs import RunStore
 
 _SOURCE = "promptside"
 
@@ -46,8 +48,24 @@ def batch_services(
 
     files = FileStore(client("dynamodb"), table=settings.run_table, workspace=settings.workspace, now=services.clock)
 
+    runs = RunStore(
+        client("dynamodb"),
+        table=settings.run_table,
+        workspace=settings.workspace,
+        days=settings.record_days,
+        now=services.clock,
+    )
+
     def run(order: Order, *, deadline: float) -> Outcome:
         return run_line(services, records, order, deadline=deadline)
+
+    def give_up(outcome: Outcome) -> None:
+        if records is not None and not in_progress(outcome):
+            records.end(replace(outcome, retryable=False))
+
+    def has_ended(order: Order) -> bool:
+        record = runs.find(order.run_id)
+        return record is not None and record.status not in ("running", "queued")
 
     def start_execution(name: str, given: JsonObject) -> None:
         _start_execution(client, settings.state_machine, name, given)
@@ -62,6 +80,8 @@ def batch_services(
         files=files,
         objects=Objects(client("s3"), bucket=settings.bucket),
         run=run,
+        give_up=give_up,
+        has_ended=has_ended,
         start_execution=start_execution,
         announce=announce,
         sink=sink,

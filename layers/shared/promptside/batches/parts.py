@@ -24,11 +24,11 @@ class Checkpoint:
     entries: list[Entry] = field(default_factory=list)
 
 
-def read_checkpoint(services: BatchServices, batch_id: str, chunk: int) -> Checkpoint:
-    """Return what the invocation before has left."""
+def read_checkpoint(services: BatchServices, batch_id: str, chunk: int) -> Checkpoint | None:
+    """Return what the invocation before has left, None when there was none."""
     kept = services.objects.get(part_key(batch_id, chunk, "ended"))
     if kept is None:
-        return Checkpoint()
+        return None
     head, *rest = kept.decode().splitlines()
     entries = [json.loads(text) for text in rest]
     return Checkpoint(

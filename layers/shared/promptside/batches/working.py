@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from promptside.batches.base import BatchServices
 from promptside.batches.entries import Entry, ended_entry, stopped_entry
 from promptside.batches.stopping import Gate, Watch
@@ -21,14 +23,18 @@ _BUSY = frozenset({429, 503, 529})
 class Worker:
     """Runs the lines of one chunk in several threads. `deadline` is on `time.monotonic()`.
 
-    On the `last_try` a failure that another try might mend is the result.
+    `begun` says that there was an invocation before. On the `last_try` a failure that another try might mend is the
+    result.
     """
 
-    def __init__(self, services: BatchServices, record: BatchRecord, *, deadline: float, last_try: bool) -> None:
+    def __init__(
+        self, services: BatchServices, record: BatchRecord, *, deadline: float, begun: bool, last_try: bool
+    ) -> None:
         self._services = services
         self._watch = Watch(services, record)
         self._gate = Gate()
         self._deadline = deadline
+        self._begun = begun
         self._last_try = last_try
         seconds = deadline - services.runs.monotonic()
         self._last_begin = deadline - min(RESERVE_SECONDS, seconds / 2)
@@ -38,7 +44,7 @@ class Worker:
         waited, tries = 0.0, 0
         while True:
             if (reason := self._watch.reason()) is not None:
-                return stopped_entry(order, reason)
+                return self._stopped(order, reason)
             pause = self._gate.seconds(self._now())
             if pause == 0:
                 if self._now() > self._last_begin:
@@ -49,9 +55,20 @@ class Worker:
                     return self._delivered(outcome)
                 pause = self._pause(outcome, tries)
             if waited + pause > PATIENCE_SECONDS or self._now() + pause > self._last_begin:
-                return ended_entry(outcome) if self._last_try and tries else None
+                return self._given_up(outcome) if self._last_try and tries else None
             waited += pause
             self._services.runs.sleep(pause)
+
+    def _stopped(self, order: Order, reason: str) -> Entry | None:
+        # What an invocation that died has run is read back under its key: it is paid for.
+        if not self._begun or not self._services.has_ended(order):
+            return stopped_entry(order, reason)
+        outcome = self._services.run(order, deadline=self._deadline)
+        return None if outcome.retryable else self._delivered(outcome)
+
+    def _given_up(self, outcome: Outcome) -> Entry | None:
+        self._services.give_up(outcome)
+        return self._delivered(replace(outcome, retryable=False))
 
     def _pause(self, outcome: Outcome, tries: int) -> float:
         """Return the seconds until the next try: those that were asked for, or ever more, by chance."""

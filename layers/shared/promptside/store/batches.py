@@ -14,7 +14,7 @@ import random
 import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict, fields, replace
-from itertools import dropwhile, islice
+from itertools import islice, takewhile
 from typing import Any
 
 from promptside.errors import NotFound, StoreUnavailable
@@ -26,6 +26,8 @@ from promptside.store.table import Change, ConditionFailed, Table, put, update
 
 _BATCH = "batch"
 _CHUNK = "chunk#"
+_AT_ONCE = 100
+"""Items in one round trip."""
 _MOST_TRIES = 12
 _FIRST_PAUSE_SECONDS = 0.02
 
@@ -77,17 +79,15 @@ class BatchStore:
 
     def page(self, *, limit: int, after: str | None = None, shape: Shape | None = None) -> list[BatchRecord]:
         """Return batches, newest first; `after` is the id that the page before ended with. Raises NotFound for it."""
-        places = self._table.query(f"{self._workspace}#batches", newest_first=True)
-        if after is not None:
-            last = _place(self.get(after))
-            places = dropwhile(lambda item: item["sk"] >= last, places)
+        last = None if after is None else _place(self.get(after))
+        places = self._table.query(f"{self._workspace}#batches", newest_first=True, after=last, at_once=_AT_ONCE)
         found: list[BatchRecord] = []
         while len(found) < limit:
-            ids = [item["batch_id"] for item in islice(places, 100)]
+            ids = [item["batch_id"] for item in islice(places, _AT_ONCE)]
             items = self._table.read([self._key(batch_id) for batch_id in ids])
             known = [_record(item) for item in items.values() if item and item["expires_at"] > self._now()]
             found += [record for record in known if shape in (None, record.shape)]
-            if len(ids) < 100:
+            if len(ids) < _AT_ONCE:
                 break
         return found[:limit]
 
@@ -125,8 +125,9 @@ class BatchStore:
 
     def counted(self, batch_id: str) -> dict[int, Tally]:
         """Return what each chunk has been counted with."""
-        items = self._table.query(self._key(batch_id)[0])
-        chunks = (item for item in items if item["sk"].startswith(_CHUNK))
+        # Behind the chunks come the runs of all lines.
+        items = self._table.query(self._key(batch_id)[0], after=_CHUNK)
+        chunks = takewhile(lambda item: item["sk"].startswith(_CHUNK), items)
         return {int(item["sk"].removeprefix(_CHUNK)): _tally(item) for item in chunks}
 
     def _write(self, *changes: Change) -> bool:
