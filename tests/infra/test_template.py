@@ -67,7 +67,6 @@ RECORD_ACTIONS = {
     "s3:ListBucket",
     "s3:PutObject",
     "states:StartExecution",
-    "states:StopExecution",
 }
 BATCH_ACTIONS = {
     "lambda:InvokeFunction",
@@ -399,8 +398,9 @@ def test_the_bucket_is_private_encrypted_and_forgets() -> None:
 
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert "VersioningConfiguration" not in bucket
-    assert {rule["Prefix"] for rule in rules if "Prefix" in rule} == {"batches/", "files/", "results/", "inbox/"}
-    assert {str(rule["ExpirationInDays"]) for rule in rules if "Prefix" in rule} == {"{'Ref': 'RecordDays'}"}
+    expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
+    kept = dict.fromkeys(["batches/", "files/", "results/", "inbox/"], {"Ref": "RecordDays"})
+    assert expiring == {**kept, "uploads/": 2}
     assert rules[-1]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
     assert bucket["NotificationConfiguration"]["EventBridgeConfiguration"] == {"EventBridgeEnabled": True}
 
