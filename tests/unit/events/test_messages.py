@@ -33,7 +33,7 @@ def test_a_record_of_lambda_is_read() -> None:
     }
 
     assert Message.of_record(record) == Message(
-        "m1", "r1", BODY, FIFO, 3, "g", "d", {"tenant": {"stringValue": "acme", "dataType": "String"}}
+        "m1", "r1", BODY, FIFO, 3, "g", "d", {"tenant": {"stringValue": "acme", "dataType": "String"}}, 1795300000.0
     )
 
 

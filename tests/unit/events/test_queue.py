@@ -5,9 +5,11 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from promptside.events.base import DeliveryFailed
 from promptside.events.queue import pause
@@ -445,3 +447,82 @@ def _delays(stack: Stack, really: int | None = None) -> list[int]:
     client.meta.events.register("provide-client-params.sqs.ChangeMessageVisibility", note)
     stack.runs.use_client("sqs", client)
     return seen
+
+
+def test_a_message_that_runs_elsewhere_comes_back_when_that_claim_has_run_out(
+    any_engine: Engine, upstream: Upstream
+) -> None:
+    go_on = threading.Event()
+    upstream.enqueue(Reply(200, {"content-type": "application/json"}, [go_on, json.dumps(ANSWER).encode()], "close"))
+    stack = Stack(any_engine, upstream)
+    delays = _delays(stack)
+    sent = stack.queue.send(ANN)
+    event = stack.queue.event(stack.queue.receive())
+    handler = stack.runs.handler(120)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(handler, event)
+        try:
+            upstream.wait_for_requests(1)
+            second = handler(event)
+        finally:
+            go_on.set()
+        assert first.result() == {"batchItemFailures": []}
+
+    assert second == {"batchItemFailures": [{"itemIdentifier": sent}]}
+    # 120 seconds, less what is kept to deliver, and 30.
+    assert delays == [135]
+    assert len(upstream.requests) == 1
+    assert [outcome.status for outcome in stack.runs.results.delivered] == [200]
+
+
+def test_a_blocked_message_on_its_last_receive_is_set_aside_with_that_reason(
+    any_engine: Engine, upstream: Upstream
+) -> None:
+    stack = Stack(any_engine, upstream, fifo=True, max_receive_count=2)
+    upstream.default = refusal(429)
+    for name in ("a0", "a1"):
+        stack.queue.send(named(name), MessageGroupId="a", MessageDeduplicationId=name)
+    event = stack.queue.event(stack.queue.receive())
+    event["Records"][1]["attributes"]["ApproximateReceiveCount"] = "2"
+
+    failed = stack.runs.handler()(event)
+
+    assert failed == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+    assert [reason["code"] for _, reason in stack.buried()] == ["group_blocked"]
+    assert greeted(upstream) == ["a0"]
+
+
+def test_a_crash_of_one_message_is_not_that_of_the_others(
+    stack: Stack, upstream: Upstream, log_output: io.StringIO
+) -> None:
+    sent = [stack.queue.send(named(name)) for name in ("Ann", "canary")]
+    deliver = stack.runs.results.deliver
+
+    def crash(outcome: Any, *, deadline: float) -> None:
+        if outcome.order.body["variables"]["name"] == "canary":
+            raise ZeroDivisionError(outcome.order.body)
+        deliver(outcome, deadline=deadline)
+
+    stack.runs.results.deliver = crash  # type: ignore[method-assign]
+
+    assert stack.poll() == [sent[1]]
+    assert "message_crashed" in log_output.getvalue()
+    assert "canary" not in log_output.getvalue()
+
+
+def test_a_body_with_no_room_for_a_reason_is_set_aside_all_the_same(engine: Engine, upstream: Upstream) -> None:
+    stack = Stack(engine, upstream)
+    client = stack.runs.engine.new_client("sqs")
+
+    def full(params: dict[str, Any], **_: Any) -> Any:
+        if params["body"] and b"promptside_message_id" in params["body"]:
+            raise ClientError({"Error": {"Code": "InvalidParameterValue", "Message": "too long"}}, "SendMessage")
+
+    client.meta.events.register("before-call.sqs.SendMessage", full)
+    stack.runs.use_client("sqs", client)
+    stack.queue.send("?")
+
+    assert stack.poll() == []
+    (message,) = stack.dead.receive()
+    assert message["Body"] == "?"
+    assert message["MessageAttributes"] == {"promptside_reason": {"DataType": "String", "StringValue": "invalid_json"}}

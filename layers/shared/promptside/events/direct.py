@@ -13,6 +13,7 @@ from promptside.errors import JsonObject, PromptsideError
 from promptside.events.base import DeliveryFailed, Outcome
 from promptside.events.envelope import envelope_of, order_of
 from promptside.events.fulfilling import fulfil
+from promptside.events.metrics import Tally
 from promptside.events.services import EventServices
 
 
@@ -39,15 +40,20 @@ def answer_direct(events: EventServices, event: JsonObject, *, request_id: str, 
         order = order_of(envelope, key=key or f"invoke:{request_id}", source=source)
     except PromptsideError as error:
         raise RunError(_told(error)) from None
+    tally = Tally(workspace=events.settings.workspace, source=order.source)
     try:
         outcome = fulfil(events, order, deadline=deadline)
+        tally.add(outcome)
     except DeliveryFailed as error:
+        tally.undelivered()
         # A repetition finds the answer under its key; with the invoke's own key it would be another run, and paid.
         named = order.key != f"invoke:{request_id}" and not error.final
         failure = RetryableRunError if named else RunError
         raise failure(_told(error, run_id=order.run_id, retry_after=error.retry_after)) from None
     except PromptsideError as error:
         raise RunError(_told(error, run_id=order.run_id)) from None
+    finally:
+        tally.flush()
     if not outcome.succeeded:
         raise _failure(outcome)
     return outcome.body

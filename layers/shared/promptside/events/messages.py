@@ -20,8 +20,8 @@ queue under another id."""
 class Message:
     """One record of an SQS event.
 
-    `receives` counts this delivery too; `group` and `deduplication` are those of a FIFO queue. `attributes` are the
-    sender's, in Lambda's form: `{"name": {"stringValue": ..., "dataType": "String"}}`.
+    `receives` counts this delivery too, `sent_at` is in unix seconds; `group` and `deduplication` are those of a FIFO
+    queue. `attributes` are the sender's, in Lambda's form: `{"name": {"stringValue": ..., "dataType": "String"}}`.
     """
 
     id: str
@@ -32,11 +32,13 @@ class Message:
     group: str | None = None
     deduplication: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    sent_at: float | None = None
 
     @classmethod
     def of_record(cls, record: JsonObject) -> Message:
         """Read `{"messageId", "receiptHandle", "body", "attributes", "messageAttributes", "eventSourceARN"}`."""
         system = record.get("attributes") or {}
+        sent = system.get("SentTimestamp")
         return cls(
             id=record["messageId"],
             receipt=record.get("receiptHandle", ""),
@@ -46,6 +48,7 @@ class Message:
             group=system.get("MessageGroupId"),
             deduplication=system.get("MessageDeduplicationId"),
             attributes=record.get("messageAttributes") or {},
+            sent_at=int(sent) / 1000 if sent is not None else None,
         )
 
     @property

@@ -92,7 +92,7 @@ class _Batch:
         self._mailbox = mailbox
         self._deadline = deadline
         self._least = min(LEAST_RUN_SECONDS, (deadline - time.monotonic()) / 2)
-        self.tally = Tally(events.settings.workspace)
+        self.tally = Tally(workspace=events.settings.workspace, source="sqs")
 
     def run_lane(self, lane: Sequence[Message]) -> set[str]:
         """Run messages one after the other and return the ids of those that come back."""
@@ -133,7 +133,7 @@ class _Batch:
             self.tally.undelivered()
             reason = Reason(error.status, error.code or "", error.message, order.run_id, kept_key=order.key)
             return self._refuse(message, reason) if error.final else _Return(self._pause(message), reason)
-        self.tally.add(outcome)
+        self.tally.add(outcome, age=None if message.sent_at is None else outcome.ended_at - message.sent_at)
         if outcome.succeeded:
             return None
         reason = _reason(outcome)
