@@ -125,4 +125,5 @@ class EventStack:
         finally:
             # A function leaves its connections to the end of its process.
             module.events.services.transport.close()
+            module.events.results.close()
             module.events.services.claims._client._http.close()

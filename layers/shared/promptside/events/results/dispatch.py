@@ -74,6 +74,10 @@ class ResultDispatch:
         if failures:
             raise next((error for error in failures if not error.final), failures[0])
 
+    def close(self) -> None:
+        """Drop idle connections to webhooks."""
+        self._webhooks().http.close()
+
     def _send(self, target: ResultTarget, result: Result, tries: Tries) -> None:
         match target.kind:
             case "s3":
