@@ -29,8 +29,6 @@ from promptside.events.running import in_progress
 from promptside.events.services import EventServices
 from promptside.log import log_failure
 
-LEAST_RUN_SECONDS = 60.0
-"""A run begins only when it has that much time, or half of what the batch had when that is less."""
 FIRST_PAUSE_SECONDS = 20.0
 LONGEST_PAUSE_SECONDS = 900.0
 _NO_TIME = Reason(504, "deadline_exceeded", "No time was left to begin the run, each time the message was received")
@@ -91,7 +89,8 @@ class _Batch:
         self._events = events
         self._mailbox = mailbox
         self._deadline = deadline
-        self._least = min(LEAST_RUN_SECONDS, (deadline - time.monotonic()) / 2)
+        # A run that is cut is lost and perhaps paid: it begins only while a slow provider could still answer.
+        self._least = min(events.settings.first_byte_seconds, (deadline - time.monotonic()) / 2)
         self.tally = Tally(workspace=events.settings.workspace, source="sqs")
 
     def run_lane(self, lane: Sequence[Message]) -> set[str]:
