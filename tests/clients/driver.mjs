@@ -2,9 +2,11 @@
 //
 //   {"sdk": "portkey" | "openai", "options": {...}, "method": "prompts.create", "args": [...]}
 //   {"value", "headers"} | {"chunks"}, each with "error": {"kind", "status", "message"} when something was thrown
+//
+// {"$file": name, "content": text} among a step's fields is a file; an answer that is no JSON is given as its text.
 
 import { createInterface } from "node:readline";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 import { Portkey } from "portkey-ai";
 
 const clients = { openai: OpenAI, portkey: Portkey };
@@ -23,9 +25,9 @@ async function outcome({ sdk, options, method, args }) {
     const path = method.split(".");
     const name = path.pop();
     const owner = path.reduce((object, part) => object[part], client);
-    const answer = await owner[name](...args);
+    const answer = await owner[name](...(await Promise.all(args.map(withFiles))));
     if (!answer?.[Symbol.asyncIterator]) {
-      return whole(answer);
+      return await whole(answer);
     }
     for await (const chunk of answer) {
       chunks.push(chunk);
@@ -36,7 +38,20 @@ async function outcome({ sdk, options, method, args }) {
   }
 }
 
-function whole(answer) {
+async function withFiles(fields) {
+  if (fields === null || typeof fields !== "object") {
+    return fields;
+  }
+  const revived = Object.entries(fields).map(async ([name, value]) =>
+    value?.$file ? [name, await toFile(Buffer.from(value.content), value.$file)] : [name, value],
+  );
+  return Object.fromEntries(await Promise.all(revived));
+}
+
+async function whole(answer) {
+  if (answer instanceof Response) {
+    return { value: { url: answer.url, text: await answer.text() }, headers: {} };
+  }
   const headers = answer?.getHeaders?.() ?? {};
   return { value: answer, headers };
 }

@@ -30,6 +30,8 @@ LARGEST_INLINE = 1_000_000
 LINK_SECONDS = 300
 MOST_LISTED = 10_000
 _JSON_LINES = "application/jsonl"
+# As OpenAI has it; SDKs take "application/jsonl" for JSON.
+_CONTENT = "application/octet-stream"
 
 
 def create_file(services: FileServices, request: HttpRequest) -> JsonObject:
@@ -100,12 +102,12 @@ def file_content(services: FileServices, file_id: str) -> HttpResponse:
     if record.size <= LARGEST_INLINE:
         content = _bytes(services, record)
         if _is_text(content):
-            headers = {"content-type": _JSON_LINES, "content-disposition": _disposition(record.filename)}
+            headers = {"content-type": _CONTENT, "content-disposition": _disposition(record.filename)}
             return HttpResponse(200, headers, content)
     location = services.objects.link(
-        record.key, seconds=LINK_SECONDS, content_type=_JSON_LINES, disposition=_disposition(record.filename)
+        record.key, seconds=LINK_SECONDS, content_type=_CONTENT, disposition=_disposition(record.filename)
     )
-    return HttpResponse(307, {"location": location, "cache-control": "no-store", "content-type": _JSON_LINES}, b"\n")
+    return HttpResponse(307, {"location": location, "cache-control": "no-store", "content-type": _CONTENT}, b"\n")
 
 
 def file_object(record: FileRecord) -> JsonObject:
