@@ -73,6 +73,7 @@ class MemoryPrompts:
         key_digest: str | None,
         virtual_keys: Collection[str] = (),
         sought: Sought | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> Resolution:
         known = self.find_api_key(key_digest or "")
         if key_digest is not None and known is None:

@@ -40,6 +40,8 @@ class Prepared:
     """The path of the config's target that this is, or just that."""
     retries: int = 0
     """Attempts at this target before the present one."""
+    label: str | None = None
+    """The label by which an experiment has chosen the version."""
     skipped: tuple[str, ...] = ()
     """The paths of targets that circuit breakers left out."""
 

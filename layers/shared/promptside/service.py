@@ -13,6 +13,7 @@ Buffered, streamed and event-driven runs all come through here.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ def complete(services: Services, request: RunRequest, *, deadline: float | None 
     """
     reload = partial(load_prompt, services, request)
     resolution = reload()
+    request = with_key_metadata(request, resolution)
     option = config_in_force(services, request, resolution)
     if option is not None:
         # Most runs have no config.
@@ -57,6 +59,7 @@ def stream(services: Services, request: RunRequest, *, deadline: float | None = 
     """
     reload = partial(load_prompt, services, request)
     resolution = reload()
+    request = with_key_metadata(request, resolution)
     option = config_in_force(services, request, resolution)
     if option is not None:
         from promptside.attempts.routed import stream_routed
@@ -83,11 +86,23 @@ def load_prompt(services: Services, request: RunRequest) -> Resolution:
             named = services.configs.sent(request.config)[1]
             slugs, sought = (*slugs, *named.virtual_keys), Sought(named=named)
     resolution = services.prompts.resolve(
-        request.reference, key_digest=request.key_digest, virtual_keys=slugs, sought=sought
+        request.reference,
+        key_digest=request.key_digest,
+        virtual_keys=slugs,
+        sought=sought,
+        metadata=request.metadata,
     )
     if resolution.api_key is not None and not resolution.api_key.allows(SCOPE):
         raise Forbidden(f"This API key lacks the scope '{SCOPE}'", param="x-portkey-api-key")
     return resolution
+
+
+def with_key_metadata(request: RunRequest, resolution: Resolution) -> RunRequest:
+    """Return the request with the metadata of the caller's key under its own."""
+    key = resolution.api_key
+    if key is None or not key.metadata:
+        return request
+    return replace(request, metadata={**key.metadata, **request.metadata})
 
 
 def config_in_force(services: Services, request: RunRequest, resolution: Resolution) -> Option | None:

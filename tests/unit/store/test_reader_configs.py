@@ -11,7 +11,7 @@ from promptside.errors import InvalidRequest, NotFound
 from promptside.schema.config import Sought, named_in
 from promptside.schema.prompt import ConfigVersion, Reference, VirtualKey
 from promptside.store.configs import config_store
-from promptside.store.keys import digest_of
+from promptside.store.keys import KeyDefaults, digest_of
 from promptside.store.records import Pointer
 from promptside.store.versioned import version_id
 from tests.engines import Engine
@@ -84,8 +84,8 @@ def test_the_requests_config_beats_the_prompts_which_beats_the_keys(stored: Stor
     stored.prompt("pp-plain")
     stored.prompt("pp-named", parameters={"config": "pc-prompt"})
     stored.prompt("pp-inline", parameters={"config": {"retry": {"attempts": 1}}})
-    digest = digest_of(stored.keys.create("k", ("*",), config="pc-key").key)
-    fixed = digest_of(stored.keys.create("k", ("*",), config="pc-key", fixed_config=True).key)
+    digest = digest_of(stored.keys.create("k", ("*",), defaults=KeyDefaults("pc-key")).key)
+    fixed = digest_of(stored.keys.create("k", ("*",), defaults=KeyDefaults("pc-key", True)).key)
     reader = stored.reader()
 
     def slug(prompt: str, sought: Sought | None = None, key: str = digest) -> str | None:
@@ -127,7 +127,7 @@ def test_a_warm_call_with_a_config_is_one_round_trip(engine: Engine) -> None:
         stored.prompt("pp-named", parameters={"config": "pc-sent"})
         stored.prompt("pp-inline", parameters={"config": named})
         plain = stored.key()
-        digest = digest_of(stored.keys.create("k", ("*",), config="pc-key").key)
+        digest = digest_of(stored.keys.create("k", ("*",), defaults=KeyDefaults("pc-key")).key)
         reader = stored.reader(client=engine.new_reads(url=proxy.url))
         questions = [
             ("pp-main", plain, None),

@@ -153,6 +153,8 @@ def _run_headers(prepared: Prepared) -> dict[str, str]:
         "x-portkey-retry-attempt-count": str(prepared.retries),
         "x-promptside-prompt-version": str(prepared.version.version),
     }
+    if prepared.label is not None:
+        headers["x-promptside-prompt-label"] = prepared.label
     if prepared.request.dropped:
         headers["x-promptside-dropped-params"] = ",".join(prepared.request.dropped)
     if prepared.skipped:

@@ -13,15 +13,12 @@ from promptside.errors import InvalidRequest, JsonObject, Unauthenticated
 from promptside.forwarding import forwardable
 from promptside.merging import OURS
 from promptside.schema.prompt import Reference
-from promptside.schema.request import RunRequest
+from promptside.schema.request import LONGEST_METADATA, MOST_METADATA, RunRequest
 from promptside.timeouts import LONGEST_TIMEOUT_MS
 
 KEY_HEADER = "x-portkey-api-key"
 _PLACEHOLDERS = frozenset({"", "OPENAI_API_KEY"})
 """What SDKs send as Authorization when the user gave nothing."""
-_MOST_METADATA = 64
-# Longer values are cut, as Portkey cuts them: metadata labels a run, it does not carry content.
-_LONGEST_METADATA = 128
 
 
 def parse_reference(text: str) -> Reference:
@@ -93,10 +90,11 @@ def parse_metadata(headers: Mapping[str, str]) -> dict[str, str]:
         raise _bad_metadata() from exc
     if not isinstance(metadata, dict):
         raise _bad_metadata()
-    if len(metadata) > _MOST_METADATA:
+    if len(metadata) > MOST_METADATA:
         raise _bad_metadata()
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
-    return {name[:_LONGEST_METADATA]: text[:_LONGEST_METADATA] for name, text in texts.items()}
+    # Longer values are cut, as Portkey cuts them: metadata labels a run, it does not carry content.
+    return {name[:LONGEST_METADATA]: text[:LONGEST_METADATA] for name, text in texts.items()}
 
 
 def _provider_key(headers: Mapping[str, str]) -> str | None:
@@ -136,7 +134,7 @@ def _timeout(text: str | None) -> float | None:
 
 def _bad_metadata() -> InvalidRequest:
     return InvalidRequest(
-        f"x-portkey-metadata must be a JSON object of at most {_MOST_METADATA} texts", param="x-portkey-metadata"
+        f"x-portkey-metadata must be a JSON object of at most {MOST_METADATA} texts", param="x-portkey-metadata"
     )
 
 

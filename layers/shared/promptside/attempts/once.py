@@ -117,7 +117,7 @@ def _prepare(services: Services, request: RunRequest, resolution: Resolution) ->
         error.of_target = True
         raise
     check_signing(target, built)
-    return Prepared(resolution.prompt, target, call, built, stale=resolution.stale)
+    return Prepared(resolution.prompt, target, call, built, stale=resolution.stale, label=resolution.label)
 
 
 def neutral_body(services: Services, request: RunRequest, resolution: Resolution) -> JsonObject:
@@ -190,6 +190,7 @@ def log_run(
         metadata=dict(request.metadata) or None,
         prompt=prepared.version.slug,
         version=prepared.version.version,
+        label=prepared.label,
         provider=prepared.provider.name,
         option=prepared.option if prepared.option != "config" else None,
         retries=prepared.retries or None,

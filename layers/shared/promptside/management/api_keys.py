@@ -10,6 +10,9 @@ from promptside.management import fields
 from promptside.management.configs import existing_config
 from promptside.management.services import ManagementServices
 from promptside.schema.prompt import ApiKey
+from promptside.schema.request import LONGEST_METADATA, MOST_METADATA
+from promptside.store.keys import KeyDefaults
+from promptside.store.records import api_key_record
 
 _LONGEST_TRANSITION_MS = 30 * 24 * 3600 * 1000
 
@@ -24,14 +27,9 @@ def create_api_key(services: ManagementServices, body: JsonObject, *, caller: Ap
     if scopes is None:
         raise fields.missing("scopes")
     _check_reach(caller, scopes)
-    config, fixed_config = _defaults(services, body, ApiKey("", "", "", frozenset())) or (None, False)
-    created = services.keys.create(
-        name,
-        scopes,
-        expires_at=fields.moment_to_come(body, services.timestamp()),
-        config=config,
-        fixed_config=fixed_config,
-    )
+    defaults = _defaults(services, body, ApiKey("", "", "", frozenset())) or KeyDefaults()
+    expires_at = fields.moment_to_come(body, services.timestamp())
+    created = services.keys.create(name, scopes, expires_at=expires_at, defaults=defaults)
     return {"id": created.record.id, "key": created.key, "object": "api-key"}
 
 
@@ -93,18 +91,22 @@ def _view(key: ApiKey) -> JsonObject:
         "expires_at": key.expires_at,
         "object": "api-key",
     }
-    if key.config is not None:
-        view["defaults"] = {"config_id": key.config, "allow_config_override": not key.fixed_config}
+    defaults = api_key_record(key)["defaults"]
+    if defaults is not None:
+        view["defaults"] = defaults
     return view
 
 
-def _defaults(services: ManagementServices, body: JsonObject, key: ApiKey) -> tuple[str | None, bool] | None:
-    """Return the config of `defaults` and whether it is fixed, None when the body says nothing about them."""
+def _defaults(services: ManagementServices, body: JsonObject, key: ApiKey) -> KeyDefaults | None:
+    """Return `{"config_id"?, "allow_config_override"?, "metadata"?}`, None when the body says nothing about them.
+
+    What it leaves out stays as it is in `key`; an empty object, or null, removes everything.
+    """
     if "defaults" not in body:
         return None
     given = fields.json_object(body, "defaults")
     if not given:
-        return None, False
+        return KeyDefaults()
     config = key.config
     if "config_id" in given:
         name = fields.text(given, "config_id")
@@ -112,7 +114,19 @@ def _defaults(services: ManagementServices, body: JsonObject, key: ApiKey) -> tu
     fixed = key.fixed_config
     if given.get("allow_config_override") is not None:
         fixed = not fields.flag(given, "allow_config_override")
-    return config, fixed
+    return KeyDefaults(config, fixed, _metadata(given) if "metadata" in given else key.metadata)
+
+
+def _metadata(defaults: JsonObject) -> dict[str, str]:
+    metadata = fields.json_object(defaults, "metadata")
+    if len(metadata) > MOST_METADATA:
+        raise InvalidRequest(f"'defaults.metadata' can have {MOST_METADATA} fields", param="defaults.metadata")
+    for name, value in metadata.items():
+        if not isinstance(value, str) or max(len(name), len(value)) > LONGEST_METADATA:
+            raise fields.wrong_type(
+                f"defaults.metadata.{name[:64]}", f"a text of at most {LONGEST_METADATA} characters"
+            )
+    return metadata
 
 
 def _scopes(body: JsonObject) -> frozenset[str] | None:

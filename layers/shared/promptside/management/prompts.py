@@ -12,6 +12,7 @@ from dataclasses import replace
 from promptside.errors import Conflict, InvalidRequest, JsonObject
 from promptside.management import fields
 from promptside.management.drafts import check_prompt, kind_of, new_slug, template_string
+from promptside.management.experiments import experiment_in
 from promptside.management.pointers import matching, renamed
 from promptside.management.services import ManagementServices
 from promptside.management.views import prompt_item, prompt_view
@@ -50,6 +51,7 @@ def create_prompt(services: ManagementServices, body: JsonObject) -> JsonObject:
         latest=1,
         collection_id=fields.text(body, "collection_id"),
         model=fields.text(body, "model"),
+        experiment=experiment_in(body, {}) if "experiment" in body else None,
         created_at=now,
         updated_at=now,
     )
@@ -64,19 +66,19 @@ def create_prompt(services: ManagementServices, body: JsonObject) -> JsonObject:
 
 
 def update_prompt(services: ManagementServices, name: str, body: JsonObject) -> JsonObject:
-    """Change name, collection or status in place; anything else makes a new version, not published.
+    """Change name, collection, status or experiment in place; anything else makes a new version, not published.
 
     Answers `{"id", "slug", "prompt_version_id", "warnings"?}` for a new version, else `{}`.
     """
     if not any(field in body for field in VERSION_FIELDS):
-        rename(services.prompts, name, body, services.timestamp())
+        _change_in_place(services, name, body)
         return {}
 
     def make(old: Pointer) -> tuple[Pointer, PromptVersion]:
         base = services.prompts.version(old, old.latest)
         now = services.timestamp()
         start = replace(base, version=old.latest + 1, description=None, created_at=now)
-        return renamed(old, body, now), draft_prompt(services, start, body)
+        return _changed(old, body, now), draft_prompt(services, start, body)
 
     pointer, version = services.prompts.add_version(name, make)
     answer = {"id": pointer.id, "slug": pointer.slug, "prompt_version_id": version.version_id}
@@ -140,6 +142,18 @@ def rename(store: VersionedStore[Version], name: str, body: JsonObject, now: str
         store.change(name, lambda old: renamed(old, body, now))
     else:
         store.get(name)
+
+
+def _change_in_place(services: ManagementServices, name: str, body: JsonObject) -> None:
+    if body.keys() & {"name", "collection_id", "status", "experiment"}:
+        services.prompts.change(name, lambda old: _changed(old, body, services.timestamp()))
+    else:
+        services.prompts.get(name)
+
+
+def _changed(old: Pointer, body: JsonObject, now: str) -> Pointer:
+    new = renamed(old, body, now)
+    return replace(new, experiment=experiment_in(body, old.labels)) if "experiment" in body else new
 
 
 def draft_prompt(services: ManagementServices, base: PromptVersion, body: JsonObject) -> PromptVersion:

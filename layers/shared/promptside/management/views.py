@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from promptside.errors import JsonObject
 from promptside.management.services import ManagementServices
 from promptside.management.variables import variables_of
+from promptside.schema.experiment import experiment_view
 from promptside.schema.prompt import PartialVersion, PromptVersion
 from promptside.store.lists import BUILT_IN_LABELS, Collection, Label
 from promptside.store.records import Pointer
@@ -17,7 +18,7 @@ _BUILT_IN = {label.name: label.id for label in BUILT_IN_LABELS}
 
 def prompt_view(services: ManagementServices, pointer: Pointer, version: PromptVersion) -> JsonObject:
     """Return a prompt with one of its versions; `variables` are the names its template uses."""
-    return {
+    view: JsonObject = {
         "id": pointer.id,
         "slug": pointer.slug,
         "name": pointer.name,
@@ -44,6 +45,9 @@ def prompt_view(services: ManagementServices, pointer: Pointer, version: PromptV
         "variables": variables_of(services, version),
         "object": "prompt",
     }
+    if pointer.experiment is not None:
+        view["experiment"] = experiment_view(pointer.experiment)
+    return view
 
 
 def prompt_item(pointer: Pointer) -> JsonObject:

@@ -73,6 +73,7 @@ class ApiKey:
     """What is stored of a caller's key: never the key itself, only its SHA-256 digest.
 
     `config` is the slug of the config for calls that bring none, or for all of them when it is `fixed_config`.
+    `metadata` is that of every call, under what the call brings itself.
     """
 
     id: str
@@ -84,6 +85,7 @@ class ApiKey:
     expires_at: str | None = None
     config: str | None = None
     fixed_config: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def allows(self, scope: str) -> bool:
         """Tell whether the key carries `scope`, itself or through `*` or `<area>.*`."""
@@ -123,8 +125,9 @@ class Resolution:
 
     `partials` maps each reference as written in a template (`slug`, `slug@5`) to its version, transitively.
     `virtual_keys` holds the stored ones among the slugs that were asked for. `config` is the stored config for this
-    run, if there is one, and `prompts` are those that a config names. `stale` says that the table could not be read and
-    this is what it held a few minutes ago.
+    run, if there is one, and `prompts` are those that a config names. `labels` are those that experiments have drawn,
+    by prompt and version number. `stale` says that the table could not be read and this is what it held a few minutes
+    ago.
     """
 
     api_key: ApiKey | None
@@ -134,3 +137,9 @@ class Resolution:
     stale: bool = False
     config: ConfigVersion | None = None
     prompts: Mapping[Reference, PromptVersion] = field(default_factory=dict)
+    labels: Mapping[tuple[str, int], str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str | None:
+        """The label by which an experiment has chosen the version of this run, if one has."""
+        return self.labels.get((self.prompt.prompt_id, self.prompt.version))

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 
 from promptside.schema.prompt import JsonObject, Reference
 
+MOST_METADATA = 64
+LONGEST_METADATA = 128
+"""Characters of a name or a value."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:

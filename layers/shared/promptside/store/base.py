@@ -19,16 +19,18 @@ class PromptReader(Protocol):
         key_digest: str | None,
         virtual_keys: Collection[str] = (),
         sought: Sought | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> Resolution:
         """Read the caller's key, the prompt version, its partials and the virtual keys together, consistently.
 
         `key_digest` is the SHA-256 of the caller's key in hex, or None for callers that IAM has already checked.
         `virtual_keys` are slugs named by the request; those named by the version are added. `sought` is the config that
         the request brings; the version or the caller's key may name another, and with it come the prompts and virtual
-        keys that the stored config names. Raises InvalidRequest for an unknown config. Raises NotFound for an
-        unknown prompt, version, label or partial, but only when `key_digest` is None or names an active key:
-        otherwise Unauthenticated, so that nobody without a key learns what exists. StoreUnavailable when DynamoDB
-        fails.
+        keys that the stored config names. Where an experiment runs on a prompt that is named without a selector,
+        `metadata`, over that of the caller's key, decides on the version. Raises InvalidRequest for an unknown config.
+        Raises NotFound for an unknown prompt, version, label or partial, but only when `key_digest` is None or names an
+        active key: otherwise Unauthenticated, so that nobody without a key learns what exists. StoreUnavailable when
+        DynamoDB fails.
         """
         ...
 

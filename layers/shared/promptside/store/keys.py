@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +28,22 @@ SCOPES = frozenset(
 """What a key may be allowed; `<area>.*` is everything of an area."""
 _ABSENT = "attribute_not_exists(pk)"
 _ACTIVE = "id = :id AND #status = :active"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDefaults:
+    """What a key brings to every call, as in its record."""
+
+    config: str | None = None
+    fixed_config: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def on(self, key: ApiKey) -> ApiKey:
+        """Return the key with these."""
+        return replace(key, config=self.config, fixed_config=self.fixed_config, metadata=self.metadata)
+
+
+_NOTHING = KeyDefaults()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +76,10 @@ class ApiKeyStore:
         scopes: Collection[str],
         *,
         expires_at: datetime | None = None,
-        config: str | None = None,
-        fixed_config: bool = False,
+        defaults: KeyDefaults = _NOTHING,
     ) -> CreatedKey:
-        """Make and store a new random key; `config` and `fixed_config` are as in its record."""
-        record = self._record(name, scopes, expires_at)
-        return self._store(new_key(), replace(record, config=config, fixed_config=fixed_config))
+        """Make and store a new random key."""
+        return self._store(new_key(), defaults.on(self._record(name, scopes, expires_at)))
 
     def ensure(self, key: str, name: str, scopes: Collection[str]) -> ApiKey:
         """Store a key that the operator chose, unless it is there already, and return its record.
@@ -100,9 +114,9 @@ class ApiKeyStore:
         *,
         name: str | None,
         scopes: Collection[str] | None,
-        defaults: tuple[str | None, bool] | None = None,
+        defaults: KeyDefaults | None = None,
     ) -> None:
-        """Give a key another name, other scopes, or another config (with whether it is fixed), at once."""
+        """Give a key another name, other scopes or other defaults, at once."""
         key = self.get(identifier)
         change: dict[str, Any] = {}
         if name is not None:
@@ -111,8 +125,7 @@ class ApiKeyStore:
             check_scopes(scopes)
             change["scopes"] = sorted(scopes)
         if defaults is not None:
-            config, fixed = defaults
-            change["defaults"] = api_key_record(replace(key, config=config, fixed_config=fixed))["defaults"]
+            change["defaults"] = api_key_record(defaults.on(key))["defaults"]
         if change:
             self._set(key, change)
 

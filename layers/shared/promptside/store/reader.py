@@ -8,8 +8,9 @@ partials and virtual keys a version needs is remembered from the last call; if t
 from __future__ import annotations
 
 import hmac
+import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +21,12 @@ from promptside.schema.config import Sought
 from promptside.schema.prompt import ApiKey, PartialVersion, PromptVersion, Reference, Resolution
 from promptside.store.cache import BoundedCache
 from promptside.store.items import Record
+from promptside.store.lots import Lots
 from promptside.store.names import Key, KeySpace, is_digest, is_slug, is_uuid, version_number
 from promptside.store.patience import Patience
 from promptside.store.records import api_key_of
 from promptside.store.table import Table
-from promptside.store.walk import Known, Walk, prompt_not_found
+from promptside.store.walk import Drawn, Known, Walk, prompt_not_found
 
 STALE_SECONDS = 300.0
 _VERSION_BYTES = 24 * 1024 * 1024
@@ -33,7 +35,8 @@ _SLUGS = 10_000
 _CONFIGS = 500
 _LAST_BYTES = 8 * 1024 * 1024
 _Question = tuple[Reference, str | None, frozenset[str], Sought | None]
-
+_Labels = tuple[str, ...]
+"""What experiments have drawn, in the order of the prompts."""
 
 _Plan = tuple[str, str | None, Sought | None]
 """What has to be known beforehand to know what will be read: the prompt, and the config if there is one."""
@@ -43,6 +46,7 @@ _Plan = tuple[str, str | None, Sought | None]
 class _Answered:
     resolution: Resolution
     at: float
+    drawn: tuple[Drawn, ...] = ()
 
 
 class DynamoPromptReader:
@@ -60,11 +64,13 @@ class DynamoPromptReader:
         patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        random: Callable[[], float] = random.random,
     ) -> None:
         self._table = Table(client, table, patience=patience)
         self._keys = KeySpace(workspace)
         self._clock = clock
         self._now = now
+        self._random = random
         self._known = Known(
             prompts=BoundedCache(_VERSION_BYTES, weigh=_prompt_weight),
             partials=BoundedCache(_VERSION_BYTES, weigh=_partial_weight),
@@ -73,7 +79,7 @@ class DynamoPromptReader:
         )
         self._plans: BoundedCache[_Plan, tuple[Key, ...]] = BoundedCache(_PLANS)
         self._key_configs: BoundedCache[str, str] = BoundedCache(_PLANS)
-        self._last: BoundedCache[_Question, _Answered] = BoundedCache(_LAST_BYTES, weigh=_answer_weight)
+        self._last: BoundedCache[tuple[_Question, _Labels], _Answered] = BoundedCache(_LAST_BYTES, weigh=_answer_weight)
         self.stale_served = 0
 
     def resolve(
@@ -83,6 +89,7 @@ class DynamoPromptReader:
         key_digest: str | None,
         virtual_keys: Collection[str] = (),
         sought: Sought | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> Resolution:
         """Read the caller's key, the prompt version, its partials and the virtual keys; see `PromptReader`.
 
@@ -91,17 +98,20 @@ class DynamoPromptReader:
         """
         wanted = frozenset(slug for slug in virtual_keys if is_slug(slug))
         question = (reference, key_digest, wanted, sought)
+        lots = Lots(metadata or {}, self._random)
         try:
-            resolution = self._resolve(reference, key_digest, wanted, sought)
+            answered = self._resolve(question, lots)
         except StoreUnavailable:
-            last = self._last.find(question)
+            last = self._answered_last(question, lots)
             if last is None or not self._still_good(last):
                 raise
             self.stale_served += 1
             log_event("prompt_served_stale", prompt=last.resolution.prompt.slug, version=last.resolution.prompt.version)
             return replace(last.resolution, stale=True)
-        self._last.put(question, _Answered(resolution, self._clock()))
-        return resolution
+        self._last.put((question, ()), answered)
+        if answered.drawn:
+            self._last.put((question, tuple(each.label for each in answered.drawn)), answered)
+        return answered.resolution
 
     def find_api_key(self, digest: str) -> ApiKey | None:
         """Return the record of an active key, or None for one that is unknown, revoked or expired."""
@@ -109,9 +119,8 @@ class DynamoPromptReader:
             return None
         return self._active(self._table.get(self._keys.api_key(digest)), digest)
 
-    def _resolve(
-        self, reference: Reference, key_digest: str | None, wanted: frozenset[str], sought: Sought | None
-    ) -> Resolution:
+    def _resolve(self, question: _Question, lots: Lots) -> _Answered:
+        reference, key_digest, wanted, sought = question
         expected = sought
         if key_digest is not None and (remembered := self._key_configs.find(key_digest)) is not None:
             expected = sought or Sought(remembered)
@@ -121,6 +130,7 @@ class DynamoPromptReader:
         if not _is_name(reference.id):
             raise prompt_not_found(reference.id)
         default = None if api_key is None else api_key.config
+        lots.metadata = _metadata(api_key, lots)
         if api_key is not None and default is not None:
             self._key_configs.put(api_key.digest, default)
             if sought is None:
@@ -129,12 +139,22 @@ class DynamoPromptReader:
             if api_key.fixed_config:
                 sought = Sought(default)
         while True:
-            walk = Walk(self._keys, self._known, items)
+            walk = Walk(self._keys, self._known, items, lots)
             found = walk.run(reference, wanted, sought, default)
             if found is not None:
                 self._plans.put(plan, tuple(walk.changing))
-                return replace(found, api_key=api_key)
+                _log_missing(walk.drawn)
+                return _Answered(replace(found, api_key=api_key), self._clock(), tuple(walk.drawn))
             items.update(self._table.read(walk.missing))
+
+    def _answered_last(self, question: _Question, lots: Lots) -> _Answered | None:
+        """Return what the question was answered with when last a run drew the same labels, else what there is."""
+        last = self._last.find((question, ()))
+        if last is None or not last.drawn:
+            return last
+        lots.metadata = _metadata(last.resolution.api_key, lots)
+        labels = tuple(lots.label(each.experiment, each.prompt_id) for each in last.drawn)
+        return self._last.find((question, labels)) or last
 
     def _config_keys(self, sought: Sought | None) -> set[Key]:
         """Return the keys of what a config that is known beforehand will need."""
@@ -190,6 +210,16 @@ class DynamoPromptReader:
     def _still_good(self, last: _Answered) -> bool:
         key = last.resolution.api_key
         return self._clock() - last.at <= STALE_SECONDS and (key is None or not self._expired(key))
+
+
+def _metadata(api_key: ApiKey | None, lots: Lots) -> Mapping[str, str]:
+    return lots.metadata if api_key is None else {**api_key.metadata, **lots.metadata}
+
+
+def _log_missing(drawn: Iterable[Drawn]) -> None:
+    for each in drawn:
+        if each.number is None:
+            log_event("experiment_label_missing", prompt=each.slug, label=each.label)
 
 
 def _is_name(text: str) -> bool:

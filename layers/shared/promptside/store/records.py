@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from promptside.schema.prompt import ApiKey, ConfigVersion, PartialVersion, PromptVersion, VirtualKey
+from promptside.schema.experiment import Experiment, experiment_of, experiment_view
+from promptside.schema.prompt import ApiKey, ConfigVersion, JsonObject, PartialVersion, PromptVersion, VirtualKey
 from promptside.store.items import Record
 
 
@@ -16,7 +17,8 @@ class Pointer:
     """What is known of a prompt or partial apart from its versions; the only part of it that changes.
 
     `labels` maps a label's name to the version that carries it. `revision` grows with every change, so that a writer
-    notices that somebody else was faster. `model` is the published version's. Times are RFC 3339 in UTC.
+    notices that somebody else was faster. `model` is the published version's. `experiment` says which labels share the
+    calls that ask for no version. Times are RFC 3339 in UTC.
     """
 
     slug: str
@@ -28,6 +30,7 @@ class Pointer:
     collection_id: str | None = None
     status: str = "active"
     model: str | None = None
+    experiment: Experiment | None = None
     revision: int = 1
     created_at: str = ""
     updated_at: str = ""
@@ -44,6 +47,7 @@ def pointer_record(pointer: Pointer) -> Record:
         "collection_id": pointer.collection_id,
         "status": pointer.status,
         "model": pointer.model,
+        "experiment": None if pointer.experiment is None else json.dumps(experiment_view(pointer.experiment)),
         "revision": pointer.revision,
         "created_at": pointer.created_at,
         "updated_at": pointer.updated_at,
@@ -62,6 +66,7 @@ def pointer_of(record: Mapping[str, Any]) -> Pointer:
         collection_id=record.get("collection_id"),
         status=record.get("status", "active"),
         model=record.get("model"),
+        experiment=experiment_of(json.loads(record["experiment"])) if record.get("experiment") else None,
         revision=record["revision"],
         created_at=record.get("created_at", ""),
         updated_at=record.get("updated_at", ""),
@@ -170,7 +175,11 @@ def config_of(record: Mapping[str, Any]) -> ConfigVersion:
 
 def api_key_record(key: ApiKey) -> Record:
     """Return the attributes of a caller's key."""
-    defaults = None if key.config is None else {"config_id": key.config, "allow_config_override": not key.fixed_config}
+    defaults: JsonObject = {}
+    if key.config is not None:
+        defaults |= {"config_id": key.config, "allow_config_override": not key.fixed_config}
+    if key.metadata:
+        defaults["metadata"] = dict(key.metadata)
     return {
         "id": key.id,
         "name": key.name,
@@ -178,7 +187,7 @@ def api_key_record(key: ApiKey) -> Record:
         "status": key.status,
         "created_at": key.created_at,
         "expires_at": key.expires_at,
-        "defaults": defaults,
+        "defaults": defaults or None,
     }
 
 
@@ -195,6 +204,7 @@ def api_key_of(record: Mapping[str, Any]) -> ApiKey:
         expires_at=record.get("expires_at"),
         config=defaults.get("config_id"),
         fixed_config=not defaults.get("allow_config_override", True),
+        metadata=defaults.get("metadata", {}),
     )
 
 

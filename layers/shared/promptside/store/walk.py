@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from promptside.errors import InvalidRequest, NotFound, PromptsideError
 from promptside.schema.config import Named, Sought, named_in
+from promptside.schema.experiment import Experiment
 from promptside.schema.prompt import (
     ConfigVersion,
     PartialVersion,
@@ -20,6 +21,7 @@ from promptside.schema.prompt import (
 )
 from promptside.store.cache import BoundedCache
 from promptside.store.items import Record
+from promptside.store.lots import Lots
 from promptside.store.names import PUBLISHED, Family, Key, KeySpace, is_slug, is_uuid, version_number
 from promptside.store.records import Pointer, config_of, partial_of, pointer_of, prompt_of, virtual_key_of
 
@@ -47,18 +49,31 @@ class _Shelf(Generic[_Version]):
     decode: Callable[[Record], _Version]
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A label that an experiment has given to the run, and its version; None when no version carries it any more."""
+
+    experiment: Experiment
+    prompt_id: str
+    slug: str
+    label: str
+    number: int | None
+
+
 @dataclass(slots=True)
 class Walk:
     """One attempt over `items`; when it needs more, `missing` has the keys.
 
-    `changing` are the keys of everything on the way that may be different next time.
+    `changing` are the keys of everything on the way that may be different next time, `drawn` what experiments decided.
     """
 
     keys: KeySpace
     known: Known
     items: dict[Key, Record | None]
+    lots: Lots = field(default_factory=Lots)
     missing: set[Key] = field(default_factory=set)
     changing: list[Key] = field(default_factory=list)
+    drawn: list[Drawn] = field(default_factory=list)
 
     def run(
         self,
@@ -100,6 +115,7 @@ class Walk:
             virtual_keys=stored,
             config=config,
             prompts={other: each for other, each in prompts.items() if each is not None},
+            labels={(each.prompt_id, each.number): each.label for each in self.drawn if each.number is not None},
         )
 
     def _config_sought(self, sought: Sought) -> tuple[ConfigVersion | None, Named | None]:
@@ -135,13 +151,24 @@ class Walk:
             return None
         if is_uuid(reference.id) and pointer.id != reference.id.lower():
             raise prompt_not_found(reference.id)
-        number = selected(pointer, reference.selector)
         return self._version(
             _Shelf("prompt", self.known.prompts, prompt_of),
             pointer,
-            number,
+            self._number(pointer, reference.selector),
             lambda: prompt_version_not_found(pointer.slug, reference.selector),
         )
+
+    def _number(self, pointer: Pointer, selector: str | None) -> int | None:
+        experiment = pointer.experiment
+        if selector is not None or experiment is None:
+            return selected(pointer, selector)
+        label = self.lots.label(experiment, pointer.id)
+        number = pointer.labels.get(label)
+        drawn = Drawn(experiment, pointer.id, pointer.slug, label, number)
+        if drawn not in self.drawn:
+            self.drawn.append(drawn)
+        # The label may have been taken off after the experiment began.
+        return pointer.published if number is None else number
 
     def _slug(self, name: str) -> str | None:
         if not is_uuid(name):
