@@ -32,12 +32,27 @@ def pages(runs: RunStore, limit: int, batch_id: str | None = None) -> list[list[
         after = page[-1]
 
 
-def test_days_without_runs_are_passed_over(any_engine: Engine) -> None:
+def test_lists_go_on_over_the_months(any_engine: Engine) -> None:
     runs = store(any_engine, any_engine.new_table())
     for back in (0.0, 0.1, 3.0, 29.0):
         runs.start(f"run_{back}", {}, now=NOW - back * DAY)
 
     assert pages(runs, 3) == [["run_0.0", "run_0.1", "run_3.0"], ["run_29.0"]]
+
+
+def test_a_year_is_turned(any_engine: Engine) -> None:
+    january = 1_767_225_600.0 + 5 * DAY
+    table = any_engine.new_table()
+    runs = store(any_engine, table, now=january, days=60)
+    for back in (0, 10, 40):
+        runs.start(f"run_{back}", {}, now=january - back * DAY)
+
+    assert pages(runs, 1) == [["run_0"], ["run_10"], ["run_40"]]
+    month = {"S": "default#records#2025-12"}
+    found = any_engine.client("dynamodb").query(
+        TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": month}
+    )
+    assert [item["run_id"]["S"] for item in found["Items"]] == ["run_10"]
 
 
 def test_runs_of_the_same_millisecond_are_all_listed_once(any_engine: Engine) -> None:

@@ -2,7 +2,7 @@
 
     <workspace>#record#<run_id>    record                 the record; `expires_at` is the TTL
     <workspace>#batch#<batch_id>   run#<line>             a line of a batch: its run_id
-    <workspace>#records#<date>     <milliseconds>#<id>    a run outside of batches, by the day (UTC) on which it began
+    <workspace>#records#<month>    <milliseconds>#<id>    a run outside of batches, by the month (UTC) in which it began
 
 Records hold nothing of prompts, variables or answers. DynamoDB deletes expired items late, so every read looks at
 `expires_at` itself.
@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Literal
 
@@ -121,13 +121,14 @@ class RunStore:
         return self._read(self._backwards(after), limit)
 
     def _backwards(self, after: RunRecord | None) -> Iterator[Record]:
+        now = self._now()
         # A clock that is a little ahead may have put a run into tomorrow.
-        first = _day(after.created_at) if after is not None else _day(self._now() * 1000) + timedelta(days=1)
-        last = _day((self._now() - self._days * _DAY_SECONDS) * 1000)
-        for back in range((first - last).days + 1):
-            values = {":pk": {"S": self._of_day(first - timedelta(days=back))}}
+        latest = (now + _DAY_SECONDS) * 1000 if after is None else after.created_at
+        oldest = (now - self._days * _DAY_SECONDS) * 1000
+        for month in range(_month(latest), _month(oldest) - 1, -1):
+            values = {":pk": {"S": self._of_month(month)}}
             condition = "pk = :pk"
-            if after is not None and back == 0:
+            if after is not None and month == _month(latest):
                 condition += " AND sk < :behind"
                 values[":behind"] = {"S": _moment(after.created_at, after.run_id)}
             yield from self._query(condition, values, forward=False)
@@ -135,8 +136,9 @@ class RunStore:
     def _read(self, places: Iterator[Record], limit: int) -> list[RunRecord]:
         """Return the records that the items of an index name."""
         found: list[RunRecord] = []
+        kept = (place for place in places if place["expires_at"] > self._now())
         while len(found) < limit:
-            ids = [item["run_id"] for item in islice(places, min(limit - len(found), _MOST_AT_ONCE))]
+            ids = [place["run_id"] for place in islice(kept, min(limit - len(found), _MOST_AT_ONCE))]
             if not ids:
                 break
             items = self._table.read([self._key(run_id) for run_id in ids])
@@ -200,7 +202,7 @@ class RunStore:
     def _listed(self, run_id: str, begun: JsonObject, created_at: int) -> Key:
         if begun.get("batch_id") is not None:
             return self._batch(begun["batch_id"]), _line(begun["line"])
-        return self._of_day(_day(created_at)), _moment(created_at, run_id)
+        return self._of_month(_month(created_at)), _moment(created_at, run_id)
 
     def _key(self, run_id: str) -> Key:
         return f"{self._workspace}#record#{run_id}", "record"
@@ -208,8 +210,8 @@ class RunStore:
     def _batch(self, batch_id: str) -> str:
         return f"{self._workspace}#batch#{batch_id}"
 
-    def _of_day(self, day: date) -> str:
-        return f"{self._workspace}#records#{day.isoformat()}"
+    def _of_month(self, month: int) -> str:
+        return f"{self._workspace}#records#{month // 12:04}-{month % 12 + 1:02}"
 
 
 def _key(key: Key) -> Item:
@@ -220,8 +222,10 @@ def _line(number: int) -> str:
     return f"run#{number:08}"
 
 
-def _day(milliseconds: float) -> date:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).date()
+def _month(milliseconds: float) -> int:
+    """Return the months since the year 0."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.year * 12 + moment.month - 1
 
 
 def _moment(milliseconds: int, run_id: str) -> str:
