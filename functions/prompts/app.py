@@ -12,12 +12,12 @@ from mangum import Mangum
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from promptside.api.answering import answered
 from promptside.api.callers import authorise, is_iam_caller
 from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.management import ROUTES, Asked, Route, create_first_key, read_body
 from promptside.api.paths import normalise_path
 from promptside.api.responses import error_response, json_response, trace_id_of
-from promptside.api.routes import answered
 from promptside.config import Settings
 from promptside.errors import InternalError, InvalidRequest, MethodNotAllowed, NotFound, PromptsideError
 from promptside.log import log_event, log_failure

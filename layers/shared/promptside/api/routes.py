@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from promptside.api.answering import answered
 from promptside.api.bodies import parse_object
 from promptside.api.completions import answer_completion, answer_render, answer_response
 from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.paths import path_segments
-from promptside.api.responses import error_response, json_response, trace_id_of
+from promptside.api.responses import json_response, trace_id_of
 from promptside.api.runs import key_digest, parse_reference, parse_run
-from promptside.errors import InternalError, JsonObject, MethodNotAllowed, NotFound, PromptsideError
-from promptside.log import log_event, log_failure
+from promptside.errors import JsonObject, MethodNotAllowed, NotFound
 from promptside.schema.prompt import Reference
 from promptside.schema.request import RunRequest
 from promptside.services import Services
@@ -66,19 +66,6 @@ def run_order(services: Services, request: HttpRequest, *, digest: str | None, d
     """
     trace_id = trace_id_of(request.headers)
     return _dispatch(services, request, trace_id, deadline=deadline, trusted=True, digest=digest)
-
-
-def answered(request: HttpRequest, produce: Callable[[str], HttpResponse]) -> HttpResponse:
-    """Return what `produce` answers to the trace id, or the common error body for whatever it raises."""
-    trace_id = trace_id_of(request.headers)
-    try:
-        return produce(trace_id)
-    except PromptsideError as error:
-        log_event("request_refused", trace_id=trace_id, status=error.status, code=error.code, provider=error.provider)
-        return error_response(error, trace_id)
-    except Exception as error:  # the edge: a crash of ours must still be a readable answer
-        log_failure("request_crashed", error, trace_id=trace_id)
-        return error_response(InternalError(), trace_id)
 
 
 def _dispatch(

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from promptside.api.answering import answered
 from promptside.api.bodies import parse_object
 from promptside.api.callers import authorise
 from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.paths import path_segments
 from promptside.api.responses import TRACE_ID, json_response
-from promptside.api.routes import answered
 from promptside.errors import JsonObject, MethodNotAllowed, NotFound
 from promptside.schema.prompt import ApiKey
 from promptside.store.base import PromptReader
