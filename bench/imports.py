@@ -17,6 +17,7 @@ _CLIENTS = (
 _RUNS = 7
 _ENVIRONMENT = {
     "PROMPTSIDE_TABLE": "t",
+    "PROMPTSIDE_RUN_TABLE": "r",
     "PROMPTSIDE_SECRETS_PREFIX": "/p",
     "AWS_ACCESS_KEY_ID": "x",
     "AWS_SECRET_ACCESS_KEY": "x",
@@ -32,6 +33,7 @@ def measure() -> list[Row]:
         "streaming": "import functions.streaming.app",
         "completion": "import functions.completion.app",
         "prompts": "import functions.prompts.app",
+        "events": "import functions.events.app",
     }
     times: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(_RUNS):
@@ -56,6 +58,7 @@ def measure() -> list[Row]:
             "1.25 x FastAPI and the same",
         ),
         Row("prompts function", medians["prompts"], "ms"),
+        Row("events function", medians["events"], "ms", round(medians["clients"] * 1.25), "1.25 x boto3 and clients"),
     ]
 
 

@@ -88,6 +88,7 @@ class Deployment:
             "PROMPTSIDE_ALLOWED_CUSTOM_HOSTS": "",
             "PROMPTSIDE_IAM_CALLERS": "false",
             "PROMPTSIDE_LOG_LEVEL": "DEBUG",
+            **self.environment,
         }
         own = {name: values.get(name, value) for name, value in self._variables(function).items()}
         assert all(isinstance(value, str) for value in own.values()), f"a variable of {function} has no value here"
