@@ -14,7 +14,7 @@ from typing import Any
 from promptside.batches.base import BatchServices, ChunkUnfinished, index_key
 from promptside.batches.outside import batch_services
 from promptside.batches.starting import start_batch, start_batch_of_object
-from promptside.batches.steps import run_step
+from promptside.batches.steps import is_step, run_step
 from promptside.errors import JsonObject
 from promptside.events.base import RunRecords
 from promptside.events.recording import StoredRunRecords
@@ -151,6 +151,16 @@ class BatchRuns:
         """Invoke one step."""
         deadline = self.services.runs.monotonic() + seconds
         return run_step(self.services, {"promptside": name, "batch_id": batch_id, **more}, deadline=deadline)
+
+    def tell(self, status: str, name: str) -> JsonObject:
+        """Bring what EventBridge tells of an execution that has ended."""
+        event = {
+            "source": "aws.states",
+            "detail-type": "Step Functions Execution Status Change",
+            "detail": {"name": name, "status": status, "stateMachineArn": "arn:of:the:machine"},
+        }
+        assert is_step(event)
+        return run_step(self.services, event, deadline=0.0)
 
     def chunks(self, batch_id: str) -> list[JsonObject]:
         """Return the index of a planned batch."""

@@ -285,3 +285,25 @@ def said(request: Request) -> Any:
 def calls(upstream: Upstream) -> Counter[str]:
     """Return how often the provider was called for each line."""
     return Counter(said(request) for request in upstream.requests)
+
+
+def test_an_execution_that_was_stopped_leaves_a_finished_batch(engine: Engine, upstream: Upstream) -> None:
+    runs = BatchRuns(engine, upstream.url)
+    batch = runs.submit(request_line(f"c{number}") for number in range(21))
+    runs.step("plan-batch", batch.batch_id)
+    runs.step("run-chunk", batch.batch_id, chunk=runs.chunks(batch.batch_id)[0])
+
+    found = runs.tell("TIMED_OUT", batch.batch_id)
+
+    assert (found["status"], found["counts"]["completed"], found["counts"]["failed"]) == ("completed", 20, 1)
+    assert codes(runs.errors(batch.batch_id)) == [(21, "c20", "batch_line_unknown")]
+
+
+def test_an_execution_that_was_stopped_before_its_plan_leaves_a_failed_batch(
+    engine: Engine, upstream: Upstream
+) -> None:
+    runs = BatchRuns(engine, upstream.url)
+    batch = runs.submit([request_line("a")])
+
+    assert runs.tell("ABORTED", batch.batch_id) == {"batch_id": batch.batch_id, "status": "failed"}
+    assert runs.tell("ABORTED", "of-another-machine") == {"batch_id": "of-another-machine"}

@@ -23,7 +23,7 @@ from promptside.log import log_event
 from promptside.schema.batch import BatchRecord, Tally
 
 MOST_BARREN_TRIES = 24
-"""Invocations in a row without a single line ended, after which a line's last failure is its result."""
+"""Invocations in a row in which no line succeeded, after which a line's last failure is its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _run(services: BatchServices, record: BatchRecord, chunk: Chunk, deadline: f
     entries |= {entry.number: entry for entry in ended}
     left = sum(_number(order) not in entries for order in read.orders)
     if left:
-        barren = 0 if ended else before.barren_tries + 1
+        barren = 0 if any(entry.succeeded for entry in ended) else before.barren_tries + 1
         write_checkpoint(services, record.batch_id, chunk.number, Checkpoint(barren, list(entries.values())))
         raise ChunkUnfinished(f"{left} of {chunk.lines} lines have not ended")
     _add_refused(entries, read.refused, chunk)

@@ -18,7 +18,7 @@ JSON_LINES = "application/jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What an invocation leaves to the next: lines that have ended, and how many invocations in a row ended none."""
+    """What an invocation leaves to the next: lines that have ended, and how many invocations in a row were in vain."""
 
     barren_tries: int = 0
     entries: list[Entry] = field(default_factory=list)

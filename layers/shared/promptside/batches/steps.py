@@ -18,11 +18,12 @@ from promptside.errors import InvalidRequest, JsonObject
 
 STEP = "promptside"
 """The field of an event that names the step."""
+_STATES = "aws.states"
 
 
 def is_step(event: Any) -> bool:
     """Tell whether an event of the events function is a batch's step."""
-    return isinstance(event, dict) and STEP in event
+    return isinstance(event, dict) and (STEP in event or event.get("source") == _STATES)
 
 
 def run_step(services: BatchServices, event: JsonObject, *, deadline: float) -> JsonObject:
@@ -30,6 +31,8 @@ def run_step(services: BatchServices, event: JsonObject, *, deadline: float) -> 
 
     Raises ChunkUnfinished, and PromptsideError: the state machine tries again, and at last ends the batch.
     """
+    if event.get("source") == _STATES:
+        return _wind_up(services, event["detail"])
     batch_id = event.get("batch_id")
     if not isinstance(batch_id, str):
         raise InvalidRequest("'batch_id' is missing", param="batch_id")
@@ -50,3 +53,13 @@ def _failed(services: BatchServices, batch_id: str, error: Any) -> str:
     name = error.get("Error") if isinstance(error, dict) else None
     message = f"The batch could not be run: {str(name)[:100]}; the events function's log has the details"
     return fail_batch(services, batch_id, "batch_failed", message).status
+
+
+def _wind_up(services: BatchServices, execution: JsonObject) -> JsonObject:
+    """End the batch of an execution that ended without doing so: with its files if it was planned."""
+    batch_id, status = execution["name"], execution["status"]
+    if status in ("RUNNING", "SUCCEEDED") or services.batches.find(batch_id) is None:
+        return {"batch_id": batch_id}
+    if services.batches.get(batch_id).status == "validating":
+        return {"batch_id": batch_id, "status": _failed(services, batch_id, {"Error": status})}
+    return finish_batch(services, batch_id)
