@@ -4,6 +4,7 @@
     {"Records": [{"eventSource": "aws:s3", ...}]}       dropped objects: each becomes a batch of runs
     EventBridge "Object Created" of aws.s3              the same
     {"promptside": "run-chunk", ...}                    a step of a batch, for the state machine
+    EventBridge "Step Functions Execution Status Change"  the end of a batch whose state machine was stopped
     {"detail-type": ..., "detail": {...}}               any other EventBridge event: its detail is the envelope
     {"prompt_id": ..., ...}                             an envelope: the completion, or an exception
 
@@ -44,7 +45,7 @@ def handler(event: Any, context: Any) -> Any:
         return answer_batch(events, event, deadline=deadline)
     if tells_of_objects(event):
         return _start_batches(event)
-    if "promptside" in event:
+    if "promptside" in event or event.get("source") == "aws.states":
         from promptside.batches.steps import run_step
 
         return run_step(_batches(), event, deadline=deadline)
