@@ -15,6 +15,7 @@ BUS = "promptside"
 RUNS = "promptside-runs"
 ORDERED_RUNS = "promptside-runs.fifo"
 DEAD_LETTERS = "promptside-dead-letters"
+ORDERED_DEAD_LETTERS = "promptside-dead-letters.fifo"
 RESULTS = "promptside-results"
 INBOX = "promptside-inbox"
 MAX_RECEIVE_COUNT = 5
@@ -64,16 +65,26 @@ def queue_arn(name: str) -> str:
 
 
 def _queues() -> dict[str, dict[str, str]]:
-    redrive = json.dumps({"deadLetterTargetArn": queue_arn(DEAD_LETTERS), "maxReceiveCount": MAX_RECEIVE_COUNT})
     requests = {"VisibilityTimeout": "5400", "MessageRetentionPeriod": str(4 * _DAY)}
+    kept = {"MessageRetentionPeriod": str(14 * _DAY)}
     return {
-        DEAD_LETTERS: {"MessageRetentionPeriod": str(14 * _DAY)},
-        RUNS: {**requests, "RedrivePolicy": redrive},
-        # The queue for what was dropped from it would be one of its own kind; here the messages stay.
-        ORDERED_RUNS: {**requests, "FifoQueue": "true", "ContentBasedDeduplication": "true"},
-        INBOX: {"VisibilityTimeout": "60", "RedrivePolicy": redrive},
+        DEAD_LETTERS: kept,
+        ORDERED_DEAD_LETTERS: {**kept, "FifoQueue": "true"},
+        RUNS: {**requests, **_redrive(DEAD_LETTERS)},
+        ORDERED_RUNS: {
+            **requests,
+            **_redrive(ORDERED_DEAD_LETTERS),
+            "FifoQueue": "true",
+            "ContentBasedDeduplication": "true",
+        },
+        INBOX: {"VisibilityTimeout": "60", **_redrive(DEAD_LETTERS)},
         RESULTS: {"VisibilityTimeout": "30", "MessageRetentionPeriod": "3600"},
     }
+
+
+def _redrive(queue: str) -> dict[str, str]:
+    policy = {"deadLetterTargetArn": queue_arn(queue), "maxReceiveCount": MAX_RECEIVE_COUNT}
+    return {"RedrivePolicy": json.dumps(policy)}
 
 
 def _rule(events: Any, name: str, *, bus: str, pattern: dict[str, Any], queue: str) -> None:
