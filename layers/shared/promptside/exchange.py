@@ -42,6 +42,8 @@ class Prepared:
     """Attempts at this target before the present one."""
     label: str | None = None
     """The label by which an experiment has chosen the version."""
+    cache: str = "DISABLED"
+    """What the cache had to do with it, as Portkey's header says: `HIT`, `SEMANTIC HIT`, `MISS`, ..."""
     skipped: tuple[str, ...] = ()
     """The paths of targets that circuit breakers left out."""
 

@@ -11,6 +11,7 @@ from promptside.config import Settings
 from promptside.repairs import Repairs
 from promptside.routing.breakers import Breakers
 from promptside.routing.library import ConfigLibrary
+from promptside.store.answers import AnswerStore
 from promptside.store.base import PromptReader, SecretStore
 from promptside.store.claims import ClaimStore
 from promptside.template.library import TemplateLibrary
@@ -40,4 +41,5 @@ class Services:
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random.random
     claims: ClaimStore | None = None
+    answers: AnswerStore | None = None
     breakers: Breakers = field(default_factory=Breakers)

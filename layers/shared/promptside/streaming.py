@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from promptside.answers import decode_answer
 from promptside.errors import DeadlineExceeded, PromptsideError, ProviderError, ProviderTimeout
@@ -18,6 +18,37 @@ from promptside.transport.base import Limits, ProviderStream
 
 Outcome = Literal["completed", "client_left"] | str
 """How a stream ended: `completed`, `client_left`, or the code of the error that ended it."""
+
+
+class Chunks(Protocol):
+    """A stream as those who write it see it. Always close it."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended."""
+        ...
+
+    @property
+    def error(self) -> PromptsideError | None:
+        """What ended it, if an error did."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """The token counts, once it has ended, whether the caller asked for them or not."""
+        ...
+
+    def __iter__(self) -> Iterator[list[Chunk]]:
+        """Yield the lists of chunks in order; an empty one is a tick without news."""
+        ...
+
+    def when_ended(self, tell: Callable[[Chunks], None]) -> None:
+        """Have `tell` called once the run has ended."""
+        ...
+
+    def close(self) -> None:
+        """Stop; harmless when called twice."""
+        ...
 
 
 class ChunkStream:
@@ -48,7 +79,7 @@ class ChunkStream:
         self._call = call
         self._limits = limits
         self._strict_openai = strict_openai
-        self._on_end = [on_end]
+        self._on_end: list[Callable[[Any], None]] = [on_end]
         self._source = self._run()
         self._held: list[Chunk] = []
         self._closed = False
@@ -86,7 +117,7 @@ class ChunkStream:
             self._fail(error)
             raise
 
-    def when_ended(self, tell: Callable[[ChunkStream], None]) -> None:
+    def when_ended(self, tell: Callable[[Chunks], None]) -> None:
         """Have `tell` called as well, once the run has ended."""
         self._on_end.append(tell)
 

@@ -14,6 +14,7 @@ from promptside.errors import ConfigurationError
 from promptside.log import set_level
 from promptside.routing.breakers import Breakers
 from promptside.services import Services
+from promptside.store.answers import AnswerStore
 from promptside.store.base import SecretStore
 from promptside.store.breakers import BreakerStore
 from promptside.store.claims import ClaimStore
@@ -58,9 +59,10 @@ def build_events(settings: Settings, *, secrets: SecretStore | None = None) -> E
 
 def _services(settings: Settings, client: Any, secrets: SecretStore) -> Services:
     set_level(settings.log_level)
-    claims, breakers = None, None
+    claims, breakers, answers = None, None, None
     if settings.run_table is not None:
         claims = ClaimStore(client, table=settings.run_table, workspace=settings.workspace)
+        answers = AnswerStore(client, table=settings.run_table, workspace=settings.workspace, new_id=new_id)
         breakers = BreakerStore(client, table=settings.run_table, workspace=settings.workspace)
     return Services(
         prompts=DynamoPromptReader(client, table=settings.table, workspace=settings.workspace),
@@ -68,8 +70,9 @@ def _services(settings: Settings, client: Any, secrets: SecretStore) -> Services
         transport=HttpTransport(allow_private_hosts=settings.allow_private_hosts),
         settings=settings,
         clock=time.time,
-        new_id=lambda: uuid.uuid4().hex,
+        new_id=new_id,
         claims=claims,
+        answers=answers,
         breakers=Breakers(breakers),
     )
 
@@ -175,6 +178,11 @@ def _webhooks(settings: Settings, secrets: SecretStore) -> Callable[[], Webhooks
         return Webhooks(HttpClient(allow_private_hosts=settings.allow_private_hosts), secrets)
 
     return webhooks
+
+
+def new_id() -> str:
+    """Return random text for ids."""
+    return uuid.uuid4().hex
 
 
 def reading_client(settings: Settings) -> Any:

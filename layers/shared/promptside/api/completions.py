@@ -16,7 +16,7 @@ from promptside.schema.chat import Chunk
 from promptside.schema.request import RunRequest
 from promptside.service import complete, render, stream
 from promptside.services import Services
-from promptside.streaming import ChunkStream
+from promptside.streaming import Chunks
 from promptside.transport.sse import DONE_FRAME, KEEP_ALIVE, encode_chunk, encode_error
 
 
@@ -92,7 +92,7 @@ class EventBody:
     A failure becomes `event: error`, which both Portkey's and OpenAI's SDKs raise, and the end marker does not follow.
     """
 
-    def __init__(self, chunks: ChunkStream, events: Events, keep_alive_seconds: float, *, trace_id: str) -> None:
+    def __init__(self, chunks: Chunks, events: Events, keep_alive_seconds: float, *, trace_id: str) -> None:
         self._chunks = chunks
         self._events = events
         self._keep_alive_seconds = keep_alive_seconds
@@ -149,7 +149,7 @@ def _run_headers(prepared: Prepared) -> dict[str, str]:
     headers = {
         "x-portkey-provider": prepared.provider.name,
         "x-portkey-last-used-option-index": prepared.option,
-        "x-portkey-cache-status": "DISABLED",
+        "x-portkey-cache-status": prepared.cache,
         "x-portkey-retry-attempt-count": str(prepared.retries),
         "x-promptside-prompt-version": str(prepared.version.version),
     }

@@ -18,7 +18,7 @@ from promptside.schema.chat import Completion
 from promptside.schema.prompt import PromptVersion, Resolution
 from promptside.schema.request import RunRequest
 from promptside.services import Services
-from promptside.streaming import ChunkStream
+from promptside.streaming import Chunks, ChunkStream
 from promptside.target import CREDENTIALS_MISSING, Target, check_signing, choose_target
 from promptside.template.prompt import render_prompt
 from promptside.timeouts import run_limits
@@ -37,7 +37,7 @@ class Finished:
 class Started:
     """A streamed run whose first event is there (or was waited for long enough)."""
 
-    chunks: ChunkStream
+    chunks: Chunks
     prepared: Prepared
 
 
@@ -194,6 +194,7 @@ def log_run(
         provider=prepared.provider.name,
         option=prepared.option if prepared.option != "config" else None,
         retries=prepared.retries or None,
+        cache=prepared.cache if prepared.cache != "DISABLED" else None,
         model=prepared.call.model,
         stream=request.stream,
         finish_reason=finish_reason,

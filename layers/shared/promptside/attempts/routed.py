@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from promptside.attempts.answering import Answering, Streamed, Whole
 from promptside.attempts.applying import request_for, version_for
 from promptside.attempts.breaking import Circuits
 from promptside.attempts.following import Follower
-from promptside.attempts.once import Finished, Started, complete_once, prepare, stream_once
+from promptside.attempts.once import Finished, Started, prepare
 from promptside.attempts.retries import Pace, Retries
 from promptside.errors import ConfigurationError, Forbidden, InvalidRequest, PromptsideError
 from promptside.exchange import SKIPPED_HEADER, Prepared
@@ -23,6 +24,9 @@ from promptside.services import Services
 from promptside.timeouts import timed
 from promptside.transport.cancellation import Cancellation
 
+if TYPE_CHECKING:
+    from promptside.attempts.caching import Keeper
+
 OPTION_HEADER = "x-portkey-last-used-option-index"
 RETRIES_HEADER = "x-portkey-retry-attempt-count"
 _ROUTES = frozenset({"prompts", "chat", "responses"})
@@ -30,12 +34,6 @@ _T = TypeVar("_T")
 
 Reload = Callable[[], Resolution]
 """Reads the prompt anew."""
-Send = Callable[[RunRequest, Prepared, bool, Cancellation | None], _T]
-"""Makes one attempt; the flag says that nothing else follows when it fails."""
-Report = Callable[[PromptsideError | None], None]
-"""Hears how the run at a target ended."""
-Settle = Callable[[_T, Report], None]
-"""Has an answer's end reported, now or when it comes."""
 
 
 class Overtaken(PromptsideError):
@@ -53,11 +51,7 @@ def complete_routed(
 ) -> Finished:
     """Return the completion of the target that the config leads to. Raises the error of the last one tried."""
     routed = _Routed.start(services, request, resolution, reload=reload, deadline=deadline)
-
-    def send(own: RunRequest, prepared: Prepared, _last: bool, cancellation: Cancellation | None) -> Finished:
-        return complete_once(services, own, prepared, deadline=routed.pace.latest, cancellation=cancellation)
-
-    return routed.follow(option, send, lambda _finished: None, settle=lambda _finished, report: report(None))
+    return routed.follow(option, Whole(services, routed.pace))
 
 
 def stream_routed(
@@ -75,22 +69,7 @@ def stream_routed(
     last target tried.
     """
     routed = _Routed.start(services, request, resolution, reload=reload, deadline=deadline)
-    patience = services.settings.keep_alive_seconds
-
-    def send(own: RunRequest, prepared: Prepared, last: bool, cancellation: Cancellation | None) -> Started:
-        return stream_once(
-            services,
-            own,
-            prepared,
-            deadline=routed.pace.latest,
-            hold_seconds=patience if last else routed.pace.left(),
-            cancellation=cancellation,
-        )
-
-    def settle(started: Started, report: Report) -> None:
-        started.chunks.when_ended(lambda ended: report(ended.error) if ended.outcome != "client_left" else None)
-
-    return routed.follow(option, send, lambda started: started.chunks.close(), settle=settle)
+    return routed.follow(option, Streamed(services, routed.pace))
 
 
 @dataclass(slots=True)
@@ -126,48 +105,70 @@ class _Routed:
         circuits = Circuits(services.breakers, services.clock, request.trace_id, impatient=_sets_timeout(request))
         return cls(services, request, resolution, reload, pace, circuits)
 
-    def follow(self, option: Option, send: Send[_T], discard: Callable[[_T], None], *, settle: Settle[_T]) -> _T:
-        """Return what `send` gives for the target that the config leads to."""
-
-        def attempt(option: Option, *, last: bool, cancellation: Cancellation | None) -> _T:
-            answer = self._try(option, send, last, cancellation=cancellation)
-            settle(answer, lambda error: self.circuits.report(option, error))
-            return answer
-
-        follower = Follower(attempt=attempt, discard=discard, facts=self._facts, pace=self.pace, circuits=self.circuits)
+    def follow(self, option: Option, answering: Answering[_T]) -> _T:
+        """Return the answer of the target that the config leads to."""
+        follower = Follower(
+            attempt=lambda target, *, last, cancellation: self._try(target, answering, last, cancellation=cancellation),
+            discard=answering.discard,
+            facts=self._facts,
+            pace=self.pace,
+            circuits=self.circuits,
+        )
         return follower.follow(option)
 
-    def _try(self, option: Option, send: Send[_T], last: bool, *, cancellation: Cancellation | None) -> _T:
-        """Run one target, again as often as its retries allow."""
+    def _try(self, option: Option, answering: Answering[_T], last: bool, *, cancellation: Cancellation | None) -> _T:
+        """Run one target, again as often as its retries allow, unless its answer is known already."""
         retries = Retries(option.retry, self.pace)
         try:
             request, prepared = self._prepare(option)
+            keeper = self._keeper(option, request, prepared)
+            if keeper is not None:
+                kept = keeper.find()
+                prepared = replace(prepared, option=option.path, cache=keeper.status)
+                if kept is not None:
+                    return answering.recall(kept, request, prepared)
 
             def attempt() -> _T:
                 if cancellation is not None and cancellation.cancelled:
                     raise Overtaken("Another target answered first")
                 skipped = tuple(self.circuits.skipped)
                 now = replace(prepared, option=option.path, retries=retries.made, skipped=skipped)
-                return send(request, now, last and not retries.more, cancellation)
+                return answering.send(request, now, last=last and not retries.more, cancellation=cancellation)
 
-            return retries.run(attempt)
+            answer = retries.run(attempt)
         except PromptsideError as error:
-            error.headers |= {OPTION_HEADER: option.path, RETRIES_HEADER: str(retries.made)}
-            if self.circuits.skipped:
-                error.headers[SKIPPED_HEADER] = ",".join(self.circuits.skipped)
-            overtaken = cancellation is not None and cancellation.cancelled
-            if not overtaken:
-                self.circuits.report(option, error)
-            log_event(
-                "target_overtaken" if overtaken else "target_failed",
-                trace_id=self.request.trace_id,
-                option=option.path,
-                retries=retries.made,
-                status=error.status,
-                code=error.code,
-                provider=error.provider,
-            )
+            self._note(option, error, retries, cancellation)
             raise
+        answering.settle(answer, lambda error: self.circuits.report(option, error))
+        return answer if keeper is None else answering.keep(answer, keeper)
+
+    def _note(
+        self, option: Option, error: PromptsideError, retries: Retries, cancellation: Cancellation | None
+    ) -> None:
+        """Say of an error which target it came from, and count it."""
+        error.headers |= {OPTION_HEADER: option.path, RETRIES_HEADER: str(retries.made)}
+        if self.circuits.skipped:
+            error.headers[SKIPPED_HEADER] = ",".join(self.circuits.skipped)
+        overtaken = cancellation is not None and cancellation.cancelled
+        if not overtaken:
+            self.circuits.report(option, error)
+        log_event(
+            "target_overtaken" if overtaken else "target_failed",
+            trace_id=self.request.trace_id,
+            option=option.path,
+            retries=retries.made,
+            status=error.status,
+            code=error.code,
+            provider=error.provider,
+        )
+
+    def _keeper(self, option: Option, request: RunRequest, prepared: Prepared) -> Keeper | None:
+        if option.cache is None:
+            return None
+        # Most configs have no cache.
+        from promptside.attempts.caching import keeper_of
+
+        return keeper_of(self.services, option.cache, request, prepared)
 
     def _prepare(self, option: Option) -> tuple[RunRequest, Prepared]:
         resolution = self._resolution(self.resolution, option)

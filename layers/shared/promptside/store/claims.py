@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,12 +18,10 @@ from botocore.exceptions import ClientError
 
 from promptside.store.failures import error_code
 from promptside.store.patience import Patience, call
+from promptside.store.pieces import cut, join
 
 Phase = Literal["running", "finished", "interrupted"]
 
-LARGEST_PART = 350_000
-"""Bytes of one item's share of an answer; DynamoDB takes 400 KB with everything else."""
-MOST_PARTS = 12
 _CLAIM = "claim"
 
 
@@ -83,9 +80,8 @@ class ClaimStore:
     def finish(self, claim: Claim, answer: KeptAnswer, *, now: float, seconds: float) -> bool:
         """Keep the answer for `seconds`. False: it is too large, and the run is marked as interrupted."""
         head = json.dumps({"status": answer.status, "headers": dict(answer.headers)}).encode()
-        packed = zlib.compress(head + b"\n" + answer.body, level=5)
-        pieces = [packed[start : start + LARGEST_PART] for start in range(0, len(packed), LARGEST_PART)]
-        if len(pieces) > MOST_PARTS:
+        pieces = cut(head + b"\n" + answer.body)
+        if pieces is None:
             self.interrupt(claim, now=now, seconds=seconds)
             return False
         expires_at = now + seconds
@@ -119,7 +115,7 @@ class ClaimStore:
             if item is None:
                 return None
             pieces.append(item["answer"]["B"])
-        head, _, body = zlib.decompress(b"".join(pieces)).partition(b"\n")
+        head, _, body = join(pieces).partition(b"\n")
         described = json.loads(head)
         return KeptAnswer(described["status"], described["headers"], body)
 
