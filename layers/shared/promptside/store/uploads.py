@@ -26,7 +26,10 @@ _PLAIN = tuple(field.name for field in fields(UploadRecord))
 
 
 class UploadStore:
-    """The uploads of one workspace. Methods raise StoreUnavailable."""
+    """The uploads of one workspace. Methods raise StoreUnavailable.
+
+    Many clients send all parts at the same time, and each is counted: their writes wait for one another.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,7 @@ class UploadStore:
     ) -> None:
         self._table = Table(client, table, patience=patience)
         self._workspace = workspace
-        self._patience = patience or Patience()
+        self._patience = patience or Patience(attempts=10, total_seconds=8.0)
         self._now = now
 
     def create(self, record: UploadRecord) -> None:
