@@ -132,7 +132,24 @@ class Executions:
         except Exception as error:  # the edge: a thread's failure would be seen by nobody
             execution.status = "FAILED"
             log_failure("execution_crashed", error, execution=execution.name)
+        if execution.status != "SUCCEEDED":
+            self._tell(execution)
         self._file(execution).unlink(missing_ok=True)
+
+    def _tell(self, execution: Execution) -> None:
+        """Send the event that EventBridge sends of an execution without a last step."""
+        detail = {
+            "executionArn": execution.arn,
+            "stateMachineArn": MACHINE_ARN,
+            "name": execution.name,
+            "status": execution.status,
+            "input": execution.input,
+        }
+        event = {"source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail}
+        try:
+            self._world().invoke(event)
+        except Exception as error:  # the edge: a thread's failure would be seen by nobody
+            log_failure("execution_not_wound_up", error, execution=execution.name)
 
     def _file(self, execution: Execution) -> Path:
         return self._directory / f"{execution.name}.json"

@@ -361,9 +361,11 @@ def test_a_function_that_events_call_keeps_what_it_could_not_do() -> None:
 def test_every_target_of_a_rule_or_schedule_has_a_dead_letter_queue_and_a_retry_policy() -> None:
     rules = [target for rule in resources("AWS::Events::Rule").values() for target in rule["Targets"]]
     schedules = [schedule["Target"] for schedule in resources("AWS::Scheduler::Schedule").values()]
-    inbox = functions()["EventsFunction"]["Events"]["Inbox"]["Properties"]
+    events = functions()["EventsFunction"]["Events"].values()
+    own = [event["Properties"] for event in events if event["Type"] == "EventBridgeRule"]
 
-    for target in [*rules, *schedules, inbox]:
+    assert len(own) == 2
+    for target in [*rules, *schedules, *own]:
         assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": "RunDeadLetters.Arn"}}
         assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
 
