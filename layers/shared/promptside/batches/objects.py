@@ -197,4 +197,7 @@ def _named(wanted: ObjectRange) -> dict[str, str]:
     name = {"Bucket": wanted.bucket, "Key": wanted.key}
     if wanted.version is not None:
         return {**name, "VersionId": wanted.version}
-    return name if wanted.etag is None else {**name, "IfMatch": wanted.etag}
+    if wanted.etag is None:
+        return name
+    # Events have it without its quotes.
+    return {**name, "IfMatch": f'"{wanted.etag.strip(chr(34))}"'}
