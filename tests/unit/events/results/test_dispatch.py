@@ -1,4 +1,4 @@
-"""Results at the bus, the bucket and a queue of a real engine."""
+"""Results at the bus, the bucket and a queue of both engines."""
 
 import json
 from collections.abc import Iterator
@@ -60,8 +60,8 @@ LARGE = {**COMPLETION, "choices": [{"index": 0, "message": {"role": "assistant",
 
 
 @pytest.fixture
-def targets(engine: Engine) -> Iterator[Targets]:
-    made = Targets(engine)
+def targets(any_engine: Engine) -> Iterator[Targets]:
+    made = Targets(any_engine)
     yield made
     made.close()
 
