@@ -14,5 +14,5 @@ def test_the_example_of_the_standard_s_libraries_is_signed_as_they_expect() -> N
     assert headers == {
         "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
         "webhook-timestamp": "1614265330",
-        "webhook-signature": "v1,g0hM9SsE+OTPJTt/tmKWxXmaBIqDYmdwD8+8LU2ztD0=",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
     }
