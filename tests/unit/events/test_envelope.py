@@ -4,7 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from promptside.api.paths import path_segments
 from promptside.errors import InvalidRequest, PromptsideError
 from promptside.events.base import Order, ResultTarget
 from promptside.events.envelope import envelope_of, order_of, parse_envelope
@@ -100,8 +103,10 @@ def test_results_may_go_to_one_place_to_several_or_to_none(result: Any, targets:
         ({"virtual_key": {}}, "'virtual_key' must be a text that is not empty"),
         ({"metadata": "x"}, "'metadata' must be a JSON object"),
         ({"headers": {"a": 1}}, "'headers.a' must be a text"),
+        ({"prompt_id": "\ud800"}, "'prompt_id' must be printable"),
+        ({"correlation_id": "a\nb"}, "'correlation_id' must be printable"),
         ({"trace_id": "caf\u00e9"}, "'trace_id' must be printable ASCII"),
-        ({"idempotency_key": "a\nb"}, "'idempotency_key' must be printable ASCII"),
+        ({"idempotency_key": "a\nb"}, "'idempotency_key' must be printable"),
         ({"correlation_id": 17}, "'correlation_id' must be a text that is not empty"),
         ({"result": "s3"}, "'result' must be an object with a 'type', or a list of such"),
         ({"result": [1]}, "'result[0]' must be a JSON object with a 'type'"),
@@ -147,6 +152,39 @@ def test_the_detail_of_an_eventbridge_event_is_the_envelope_and_its_id_the_key()
     event = {"id": "evt-1", "detail-type": "Order Placed", "source": "shop", "detail": {"prompt_id": "hi"}}
 
     assert envelope_of(event) == ({"prompt_id": "hi"}, "event:evt-1")
+
+
+@pytest.mark.parametrize("identity", [None, 7, "", "x" * 201, "\ud800", "caf\u00e9"])
+def test_an_id_that_can_be_no_key_is_none(identity: Any) -> None:
+    assert envelope_of({"id": identity, "detail-type": "x", "detail": {}}) == ({}, None)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+TARGET = st.fixed_dictionaries({"type": st.sampled_from(["s3", "sqs", "webhook", "eventbridge", "x"])})
+FIELDS = {
+    name: JSON
+    for name in (
+        "variables", "config", "virtual_key", "provider", "metadata", "headers", "trace_id", "correlation_id",
+        "idempotency_key", "max_tokens",
+    )
+}  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.fixed_dictionaries({"prompt_id": st.text(max_size=20)}, optional={**FIELDS, "result": JSON | TARGET}))
+def test_whatever_an_envelope_says_it_is_an_order_or_refused(envelope: dict[str, Any]) -> None:
+    try:
+        made = order(envelope)
+    except InvalidRequest:
+        return
+    assert path_segments(made.path) == ("prompts", envelope["prompt_id"], "completions")
+    assert made.run_id.startswith("run_")
+    assert all(isinstance(text, str) for text in made.headers.values())
+    json.dumps(made.body).encode()
 
 
 def test_what_is_no_eventbridge_event_is_the_envelope_itself() -> None:

@@ -25,6 +25,7 @@ from promptside.events.targets import parse_targets
 LONGEST_ID = 255
 """Characters of an idempotency key, a trace id and a correlation id."""
 
+_LONGEST_EVENT_ID = 200
 _CONFIG, _METADATA = "x-portkey-config", "x-portkey-metadata"
 _HEADERS = {"virtual_key": "x-portkey-virtual-key", "provider": "x-portkey-provider", "trace_id": TRACE_ID}
 """Fields that are headers of a call."""
@@ -48,7 +49,8 @@ def envelope_of(event: JsonObject) -> tuple[JsonObject, str | None]:
     detail, identity = event["detail"], event.get("id")
     if not isinstance(detail, dict):
         raise InvalidRequest("'detail' must be a JSON object", param="detail", code="invalid_envelope")
-    return detail, f"event:{identity}" if isinstance(identity, str) and identity else None
+    named = isinstance(identity, str) and 0 < len(identity) <= _LONGEST_EVENT_ID and _can_be_header(identity)
+    return detail, f"event:{identity}" if named else None
 
 
 def order_of(envelope: JsonObject, *, key: str, source: str) -> Order:
@@ -77,6 +79,10 @@ def order_of(envelope: JsonObject, *, key: str, source: str) -> Order:
     )
 
 
+def _can_be_header(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
 class _Fields:
     """Reads one field after the other and remembers what is wrong with each."""
 
@@ -92,6 +98,10 @@ class _Fields:
         if not isinstance(value, str) or not value.strip():
             self._refuse(name, "must be a text that is not empty")
             return None
+        if not value.isprintable():
+            # Half a surrogate is JSON, but nothing that could be stored or sent.
+            self._refuse(name, "must be printable")
+            return None
         if len(value) > LONGEST_ID:
             self._refuse(name, f"must have at most {LONGEST_ID} characters")
             return None
@@ -100,7 +110,7 @@ class _Fields:
     def identity(self, name: str) -> str | None:
         """Return a text that can stand in a header."""
         value = self.text(name)
-        if value is not None and not (value.isascii() and value.isprintable()):
+        if value is not None and not _can_be_header(value):
             self._refuse(name, "must be printable ASCII")
             return None
         return value

@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptside.errors import InternalError, JsonObject, PromptsideError
 from promptside.events.base import DeliveryFailed, Order, Outcome
@@ -113,17 +113,19 @@ class _Batch:
         """Run one message; None when nothing is left to do for it."""
         if self._deadline - time.monotonic() < self._least:
             return _Return(0.0, _NO_TIME)
+        order: Order | None = None
         try:
-            order = message.order()
-        except PromptsideError as error:
-            return self._refuse(message, Reason(error.status, error.code or "invalid_envelope", error.message))
-        try:
+            try:
+                order = message.order()
+            except PromptsideError as error:
+                return self._refuse(message, Reason(error.status, error.code or "failed", error.message))
             return self._fulfil(message, order)
         except Exception as error:  # the edge: one message must not take the others of its batch with it
-            log_failure("message_crashed", error, message_id=message.id, run_id=order.run_id)
-            crashed = InternalError()
-            reason = Reason(500, "internal_error", crashed.message, order.run_id, kept_key=order.key)
-            return _Return(self._pause(message), reason)
+            log_failure("message_crashed", error, message_id=message.id)
+            crash = Reason(500, "internal_error", InternalError().message)
+            if order is not None:
+                crash = replace(crash, run_id=order.run_id, kept_key=order.key)
+            return _Return(self._pause(message), crash)
 
     def _fulfil(self, message: Message, order: Order) -> _Return | None:
         try:
