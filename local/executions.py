@@ -118,7 +118,7 @@ class Executions:
 
     def _run(self, execution: Execution) -> None:
         try:
-            text = self._definition.read_text(encoding="utf-8")
+            text = self._definition.read_text(encoding="utf-8").replace("${Partition}", "aws")
             machine = StateMachine(
                 json.loads(text.replace("${EventsFunctionArn}", _FUNCTION_ARN)), self._world(), execution.stop
             )

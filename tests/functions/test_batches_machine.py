@@ -145,7 +145,7 @@ def executed(runs: BatchRuns, batch_id: str, function: Step | None = None) -> tu
 
     with listening(answer) as url, deployed(runs.engine, url) as arn:
         machines = runs.engine.client("stepfunctions")
-        definition = DEFINITION.read_text().replace("${EventsFunctionArn}", arn)
+        definition = DEFINITION.read_text().replace("${EventsFunctionArn}", arn).replace("${Partition}", "aws")
         # Nobody waits for the pauses between tries.
         definition = definition.replace('"MaxDelaySeconds"', '"IntervalSeconds": 0, "MaxDelaySeconds"')
         definition = definition.replace('"MaxAttempts": 12', '"MaxAttempts": 2')

@@ -118,6 +118,7 @@ def test_an_object_that_was_replaced_before_it_was_planned_fails_its_batch(runs:
         ("a,\n1,2", "inbox/hi/a.csv", "invalid_header"),
         ("\n1,2", "inbox/hi/a.csv", "invalid_header"),
         (b"\xff\n1", "inbox/hi/a.csv", "invalid_header"),
+        ("a," + "b" * 70_000, "inbox/hi/a.csv", "invalid_header"),
         ("a,b\n", "inbox/hi/a.csv", "empty_file"),
         ("a,b\n1,2", "inbox/a.csv", "prompt_not_named"),
     ],

@@ -90,8 +90,8 @@ def _header(services: BatchServices, file: InputFile) -> tuple[str, tuple[str, .
     first = beginning.partition(b"\n")[0].decode("utf-8-sig", "replace")
     delimiter = guess_delimiter(first)
     header = next(csv_records([beginning], delimiter=delimiter), None)
-    if header is None or header.row is None:
-        raise _refused("invalid_header", "The first row of the CSV must name the columns, in UTF-8")
+    if header is None or header.row is None or header.end >= _LONGEST_HEADER:
+        raise _refused("invalid_header", "The CSV's first row must name the columns, in 64 KB of UTF-8")
     columns = tuple(name.strip() for name in header.row)
     if not all(columns) or len(set(columns)) != len(columns) or len(columns) > _MOST_COLUMNS:
         raise _refused(
