@@ -1,5 +1,7 @@
 """Files: created, listed, read, deleted, and what is refused."""
 
+import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from promptside.api.http import HttpRequest
 from promptside.batches.files import (
     LARGEST_FORM,
     LARGEST_INLINE,
+    MOST_ANSWERED,
     create_file,
     delete_file,
     file_content,
@@ -15,6 +18,8 @@ from promptside.batches.files import (
     retrieve_file,
 )
 from promptside.errors import InvalidRequest, NotFound, PayloadTooLarge, PromptsideError
+from promptside.schema.file import FileRecord
+from promptside.store.items import encode_item
 from tests.engines import Engine
 from tests.file_requests import FileRuns, form_request
 
@@ -222,3 +227,28 @@ def test_another_workspace_sees_nothing(stack: FileRuns, engine: Engine) -> None
     with pytest.raises(NotFound):
         retrieve_file(other.api, made["id"])
     assert list_files(other.api, {})["data"] == []
+
+
+def test_a_page_holds_no_more_than_an_answer_can_carry(stack: FileRuns) -> None:
+    record = stack.api.files.get(stack.file()["id"])
+    items = [
+        {
+            "PutRequest": {
+                "Item": {"pk": {"S": "default#files"}, "sk": {"S": f"file-{number:012x}"}, **_attributes(record)}
+            }
+        }
+        for number in range(MOST_ANSWERED + 1)
+    ]
+    client = stack.engine.client("dynamodb")
+    for start in range(0, len(items), 25):
+        client.batch_write_item(RequestItems={stack.table: items[start : start + 25]})
+
+    page = list_files(stack.api, {})
+
+    assert (len(page["data"]), page["has_more"]) == (MOST_ANSWERED, True)
+    # Every quote and backslash counts twice inside Lambda's own JSON.
+    assert len(json.dumps(json.dumps(page))) * 4 < 6 * 1024 * 1024
+
+
+def _attributes(record: FileRecord) -> dict[str, Any]:
+    return encode_item({field.name: getattr(record, field.name) for field in fields(record)})

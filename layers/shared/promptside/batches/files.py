@@ -29,6 +29,9 @@ LARGEST_INLINE = 1_000_000
 """Bytes of an answer in one piece: written as JSON text, a byte can become six, and Lambda answers 6 MB."""
 LINK_SECONDS = 300
 MOST_LISTED = 10_000
+"""What a caller may ask for, as with OpenAI."""
+MOST_ANSWERED = 1000
+"""What one answer holds: with the longest names, more of them would not fit into what Lambda answers."""
 _JSON_LINES = "application/jsonl"
 # As OpenAI has it; SDKs take "application/jsonl" for JSON.
 _CONTENT = "application/octet-stream"
@@ -72,7 +75,7 @@ def list_files(services: FileServices, query: Mapping[str, str]) -> JsonObject:
     if order not in ("asc", "desc"):
         raise InvalidRequest("'order' must be 'asc' or 'desc'", param="order")
     purpose = query.get("purpose")
-    limit = read_limit(query, default=MOST_LISTED, most=MOST_LISTED)
+    limit = min(read_limit(query, default=MOST_LISTED, most=MOST_LISTED), MOST_ANSWERED)
     after = query.get("after") or None
     found = services.files.page(
         limit=limit + 1,
