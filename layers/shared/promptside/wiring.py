@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -119,11 +120,16 @@ def build_runs(settings: Settings) -> RunServices:
 def build_files(settings: Settings) -> FileServices:
     """Build what files, uploads and batches need over HTTP. Raises ConfigurationError without a table or a bucket."""
     from promptside.batches.file_services import FileServices
+    from promptside.batches.objects import Objects
     from promptside.batches.outside import batch_services
+    from promptside.store.patience import Patience
     from promptside.store.uploads import UploadStore
 
     client = shared_clients(settings)
     batches = batch_services(_services(settings, client("dynamodb"), ssm_secrets(settings)), client)
+    # A caller waits: two attempts that run out of time must fit into the front doors' own.
+    patience = Patience(total_seconds=_OBJECT_TIMEOUT_SECONDS + 2)
+    batches = replace(batches, objects=Objects(client("s3"), bucket=batches.objects.bucket, patience=patience))
     uploads = UploadStore(client("dynamodb"), table=str(settings.run_table), workspace=settings.workspace)
     return FileServices(batches, batches.files, uploads, clock=time.time, days=settings.record_days)
 
