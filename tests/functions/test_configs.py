@@ -1,14 +1,19 @@
 """Stored configs: from creation to the run that follows them, over a real table."""
 
+import io
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from promptside.store.claims import ClaimStore
 from tests.engines import Engine
-from tests.functions.test_completions import ANSWER
+from tests.functions.test_completions import ANSWER, STREAM
 from tests.management_function import Answer
-from tests.upstream import Upstream, json_reply
+from tests.product import whole
+from tests.upstream import Upstream, json_reply, sse_reply
 from tests.whole_stack import WholeStack, whole_stack
 
 CHAT = '[{"role":"user","content":"Hi {{name}}"}]'
@@ -185,3 +190,90 @@ def test_there_is_no_default_config_of_a_workspace(stack: WholeStack) -> None:
     created = stack.manage.create(PATH, {"name": "n", "config": {}, "isDefault": 1})
 
     assert created["warnings"] == ["A workspace has no default config: give it to API keys in 'defaults.config_id'"]
+
+
+@pytest.mark.parametrize("inline", [True, False])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_run_is_paid_once_also_when_a_config_replaces_a_prompt_that_is_not_there(
+    stack: WholeStack, engine: Engine, *, inline: bool, stream: bool
+) -> None:
+    claims = ClaimStore(engine.client("dynamodb"), table=engine.new_table(), workspace="default")
+    stack = replace(stack, services=replace(stack.services, claims=claims))
+    with Upstream(sse_reply(STREAM) if stream else json_reply(ANSWER)) as upstream:
+        slug = f"p-once-{inline}-{stream}"
+        with_prompt(stack, slug, virtual_key=with_key(stack, upstream, f"vk-once-{inline}-{stream}"))
+        config = {"targets": [{"prompt_id": slug}]}
+        created = stack.manage.create(PATH, {"name": "n", "config": config})
+        named = json.dumps(config) if inline else created["slug"]
+        headers = {"x_portkey_config": named, "idempotency_key": "k"}
+        path = "/v1/prompts/nobody/completions"
+
+        first, second = (whole(stack.post(path, {"stream": stream}, **headers)) for _ in range(2))
+
+        assert first == second
+        assert b"Hello" in first
+        assert len(upstream.requests) == 1
+        assert stack.post(path, idempotency_key="k2").status == 404
+
+
+def test_a_keys_metadata_stands_under_the_requests_own(stack: WholeStack, log_output: io.StringIO) -> None:
+    with Upstream() as upstream:
+        upstream.default = json_reply(ANSWER)
+        prompt = with_prompt(stack, "p-meta", virtual_key=with_key(stack, upstream, "vk-meta"))
+        body = {"name": "k", "scopes": ["completions.write"], "defaults": {"metadata": {"plan": "paid", "team": "a"}}}
+        made = stack.manage.create("/v1/api-keys/workspace/service", body)
+        conditions = [{"query": {"metadata.plan": "paid"}, "then": "best"}]
+        config = {
+            "strategy": {"mode": "conditional", "conditions": conditions, "default": "small"},
+            "targets": [{"name": "best", **override("best")}, {"name": "small", **override("small")}],
+        }
+        sent = {"key": made["key"], "x_portkey_config": json.dumps(config)}
+
+        stack.run(prompt, **sent)
+        stack.run(prompt, **sent, x_portkey_metadata='{"plan": "free", "user": "u"}')
+
+        assert [request.json()["model"] for request in upstream.requests] == ["best", "small"]
+        ended = [json.loads(line) for line in log_output.getvalue().splitlines() if "run_ended" in line]
+        assert [event["metadata"] for event in ended] == [
+            {"plan": "paid", "team": "a"},
+            {"plan": "free", "team": "a", "user": "u"},
+        ]
+
+
+def test_a_keys_metadata_is_shown_changed_and_removed(stack: WholeStack) -> None:
+    body = {"name": "k", "scopes": ["completions.write"], "defaults": {"metadata": {"team": "a"}}}
+    path = f"/v1/api-keys/{stack.manage.create('/v1/api-keys/workspace/service', body)['id']}"
+    with_config = {"config_id": stack.manage.create(PATH, {"name": "n", "config": {}})["slug"]}
+
+    def defaults(change: Any) -> Any:
+        answer = stack.manage.call("PUT", path, {"defaults": change})
+        assert answer.body == {}
+        return stack.manage.call("GET", path).body.get("defaults")
+
+    assert stack.manage.call("GET", path).body["defaults"] == {"metadata": {"team": "a"}}
+    both = {**with_config, "allow_config_override": True, "metadata": {"team": "a"}}
+    assert defaults(with_config) == both
+    assert defaults({"metadata": {"team": "b"}}) == {**both, "metadata": {"team": "b"}}
+    assert defaults({"metadata": None}) == {**with_config, "allow_config_override": True}
+    assert defaults(None) is None
+    identifier = path.rpartition("/")[2]
+    defaults({"metadata": {"team": "c"}})
+    stack.manage.create(f"/v1/api-keys/{identifier}/rotate", {})
+    assert stack.manage.call("GET", path).body["defaults"] == {"metadata": {"team": "c"}}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "param"),
+    [
+        ("team", "metadata"),
+        ({"team": 1}, "defaults.metadata.team"),
+        ({"team": "x" * 129}, "defaults.metadata.team"),
+        ({f"f{number}": "x" for number in range(65)}, "defaults.metadata"),
+    ],
+)
+def test_metadata_that_no_request_could_send_is_refused(stack: WholeStack, metadata: Any, param: str) -> None:
+    body = {"name": "k", "scopes": ["completions.write"], "defaults": {"metadata": metadata}}
+
+    answer = stack.manage.call("POST", "/v1/api-keys/workspace/service", body)
+
+    assert (answer.status, answer.body["error"]["param"]) == (400, param)

@@ -1,5 +1,6 @@
 """`render?plan=true`: what a call would do, from the provider's own request, with nobody called."""
 
+import json
 from typing import Any
 
 import pytest
@@ -147,3 +148,103 @@ def test_a_plan_needs_the_same_key_as_a_call() -> None:
     response = product(scopes=frozenset({"prompts.read"})).post({}, path="/v1/prompts/hi/render", query={"plan": "1"})
 
     assert response.status == 403
+
+
+KEYS = {slug: VirtualKey(slug, provider, {}) for slug, provider in (("main", "openai"), ("backup", "groq"))}
+
+
+def planned_under(config: Any, body: Any = None, *, metadata: str = "{}", **options: Any) -> Any:
+    headers = {"x-portkey-config": json.dumps(config), "x-portkey-metadata": metadata}
+    return planned(body, headers=headers, virtual_keys=KEYS, **options)
+
+
+def test_a_plan_under_a_config_is_that_of_its_first_target() -> None:
+    config = {
+        "strategy": {"mode": "fallback"},
+        "override_params": {"max_tokens": 50},
+        "targets": [{"virtual_key": "backup", "override_params": {"model": "llama-4-70b"}}, {"virtual_key": "main"}],
+    }
+
+    answer = planned_under(config, {"variables": {"name": "Ann"}})
+
+    plan = answer["plan"]
+    assert (plan["option"], plan["provider"], plan["virtual_key"]) == ("config.targets[0]", "groq", "backup")
+    assert (plan["model"], plan["max_completion_tokens"]) == ("llama-4-70b", 50)
+    assert answer["data"] == {
+        "messages": [{"role": "user", "content": "Hi Ann"}],
+        "model": "llama-4-70b",
+        "max_tokens": 50,
+    }
+
+
+CONDITIONAL = {
+    "strategy": {
+        "mode": "conditional",
+        "conditions": [{"query": {"metadata.plan": "paid"}, "then": "best"}],
+        "default": "small",
+    },
+    "targets": [{"name": "best", "virtual_key": "main"}, {"name": "small", "virtual_key": "backup"}],
+}
+BALANCED = {
+    "strategy": {"mode": "loadbalance"},
+    "targets": [{"virtual_key": "main", "weight": 1}, {"virtual_key": "backup", "weight": 3}],
+}
+STICKY = {**BALANCED, "strategy": {"mode": "loadbalance", "sticky_session": {"hash_fields": ["metadata.plan"]}}}
+
+
+@pytest.mark.parametrize(
+    ("config", "metadata", "option"),
+    [
+        ({}, {}, "config"),
+        ({"targets": [{"targets": [{}]}]}, {}, "config.targets[0].targets[0]"),
+        (CONDITIONAL, {"plan": "paid"}, "config.targets[0]"),
+        (CONDITIONAL, {}, "config.targets[1]"),
+        (BALANCED, {}, "config.targets[1]"),
+        (STICKY, {"plan": "paid"}, "config.targets[1]"),
+        (STICKY, {"plan": "basic"}, "config.targets[0]"),
+        ({**BALANCED, "targets": [{"weight": 0}, {"weight": 1}]}, {}, "config.targets[1]"),
+    ],
+)
+def test_the_first_target_is_the_one_that_a_call_would_try(config: Any, metadata: dict[str, str], option: str) -> None:
+    assert planned_under(config, metadata=json.dumps(metadata))["plan"]["option"] == option
+
+
+def test_what_is_left_to_chance_is_a_warning() -> None:
+    warning = "config draws by weight: this is the plan of the heaviest target"
+
+    assert warning in planned_under(BALANCED)["plan"]["warnings"]
+    assert warning not in planned_under(STICKY, metadata='{"plan": "paid"}')["plan"]["warnings"]
+
+
+def test_a_target_with_a_prompt_of_its_own_is_planned_with_that() -> None:
+    prompts = {"other": prompt(slug="other", string='[{"role": "user", "content": "Bye {{who}}"}]', model="m9")}
+    config = {"targets": [{"prompt_id": "other", "virtual_key": "main"}]}
+
+    answer = planned_under(config, {"variables": {"name": "Ann"}}, prompts=prompts)
+
+    assert answer["data"]["messages"] == [{"role": "user", "content": "Bye "}]
+    assert answer["plan"]["model"] == "m9"
+    assert (answer["plan"]["unused_variables"], answer["plan"]["missing_variables"]) == (["name"], ["who"])
+
+
+@pytest.mark.parametrize("source", ["prompt", "key", "header"])
+def test_every_config_that_is_in_force_is_planned(source: str) -> None:
+    stored: dict[str, Any] = {"configs": {"pc-a": {"override_params": {"model": "m7"}}}}
+    sources: dict[str, dict[str, Any]] = {
+        "prompt": {"version": prompt(parameters={"config": "pc-a"})},
+        "key": {"key_config": "pc-a"},
+        "header": {"headers": {"x-portkey-config": "pc-a"}},
+    }
+
+    answer = planned(**stored, **sources[source])
+
+    assert (answer["plan"]["option"], answer["plan"]["model"]) == ("config", "m7")
+
+
+def test_a_target_that_cannot_be_used_is_a_warning() -> None:
+    answer = planned_under({"targets": [{"virtual_key": "nobody"}]})
+
+    assert answer["plan"]["option"] == "config.targets[0]"
+    assert answer["plan"]["warnings"] == [
+        "The call would fail: Unknown virtual key 'nobody': create it, or use a provider's name"
+    ]

@@ -11,22 +11,15 @@ from urllib.parse import urlsplit
 
 from promptside.advice import dropped_warning, model_warnings, parameter_names
 from promptside.attempts.once import choose_provider, neutral_body, provider_call
-from promptside.cost import estimated_tokens, has_uncounted_parts, highest_cost
+from promptside.cost import completion_limit, estimated_tokens, has_uncounted_parts, highest_cost
 from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
 from promptside.providers.base import ProviderCall, ProviderRequest
 from promptside.providers.fields import CUSTOM_HOST
 from promptside.schema.prompt import Resolution
 from promptside.schema.request import RunRequest
-from promptside.service import load_prompt
+from promptside.service import config_in_force, load_prompt, with_key_metadata
 from promptside.services import Services
 from promptside.target import Target, split_model
-
-_LIMITS = (
-    ("max_completion_tokens",), ("max_tokens",), ("max_output_tokens",), ("generationConfig", "maxOutputTokens"),
-    ("inferenceConfig", "maxTokens"),
-)  # fmt: skip
-"""Where providers' bodies have the limit of the answer."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
@@ -43,19 +36,38 @@ def plan(services: Services, request: RunRequest) -> tuple[JsonObject, JsonObjec
 
     `{"provider", "model", "virtual_key", "url_host", "dropped_params", "estimated_prompt_tokens",
     "max_completion_tokens", "highest_cost", "warnings", "unused_variables", "missing_variables"}`. Raises what a call
-    would raise for its caller, its prompt or its variables; what is wrong with the target is a warning.
+    would raise for its caller, its prompt or its variables; what is wrong with the target is a warning. Under a config
+    both are those of the target that it would try first, which `option` names.
     """
     resolution = load_prompt(services, request)
+    request = with_key_metadata(request, resolution)
+    request, resolution, chosen, warnings = _under_config(services, request, resolution)
     body = neutral_body(services, request, resolution)
     outcome = _outcome(services, request, resolution, body)
     used, given = _names(services, resolution), set(_keys(request.variables))
     return body, {
+        **chosen,
         **_where(request, resolution, body, outcome),
         **_tokens_and_cost(body, outcome),
-        "warnings": [*outcome.warnings, *_advice(services, outcome)],
+        "warnings": [*outcome.warnings, *warnings, *_advice(services, outcome)],
         "unused_variables": [name for name in request.variables if name not in used],
         "missing_variables": [name for name in used if name not in given],
     }
+
+
+def _under_config(
+    services: Services, request: RunRequest, resolution: Resolution
+) -> tuple[RunRequest, Resolution, JsonObject, list[str]]:
+    """Return the run as the first target of a config gets it, which one that is, and what is uncertain of it."""
+    option = config_in_force(services, request, resolution)
+    if option is None:
+        return request, resolution, {}, []
+    # Most calls have no config.
+    from promptside.attempts.first import first_choice
+
+    first = first_choice(option, request, resolution)
+    warnings = [f"{path} draws by weight: this is the plan of the heaviest target" for path in first.drawn]
+    return first.request, first.resolution, {"option": first.option.path}, warnings
 
 
 def _outcome(services: Services, request: RunRequest, resolution: Resolution, body: JsonObject) -> _Outcome:
@@ -74,8 +86,10 @@ def _outcome(services: Services, request: RunRequest, resolution: Resolution, bo
 
 def _where(request: RunRequest, resolution: Resolution, body: JsonObject, outcome: _Outcome) -> JsonObject:
     target, built = outcome.target, outcome.request
-    slug = (request.provider or "").removeprefix("@") if (request.provider or "").startswith("@") else None
-    slug = slug or request.virtual_key or split_model(body["model"])[0] or resolution.prompt.virtual_key
+    named = request.provider or ""
+    slug = named.removeprefix("@") if named.startswith("@") else None
+    if not named or slug is not None:
+        slug = slug or request.virtual_key or split_model(body["model"])[0] or resolution.prompt.virtual_key
     return {
         "provider": None if target is None else target.provider.name,
         "model": body["model"] if target is None else target.model,
@@ -87,7 +101,7 @@ def _where(request: RunRequest, resolution: Resolution, body: JsonObject, outcom
 
 def _tokens_and_cost(body: JsonObject, outcome: _Outcome) -> JsonObject:
     tokens = estimated_tokens(body)
-    limit = None if outcome.request is None else _limit(outcome.request)
+    limit = None if outcome.request is None else completion_limit(outcome.request)
     target, call = outcome.target, outcome.call
     cost: JsonObject = {"currency": None, "amount": None, "reason": "the target is not known"}
     if target is not None and call is not None:
@@ -108,18 +122,6 @@ def _advice(services: Services, outcome: _Outcome) -> list[str]:
         *(dropped_warning(provider, name) for name in (outcome.request.dropped if outcome.request else ())),
         *(["Images, audio and files are not counted"] if has_uncounted_parts(call.messages) else []),
     ]
-
-
-def _limit(request: ProviderRequest) -> int | None:
-    """Return the most tokens that the request allows in an answer, as it would be sent."""
-    sent = json.loads(request.body)
-    for path in _LIMITS:
-        value: Any = sent
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) else None
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    return None
 
 
 def _names(services: Services, resolution: Resolution) -> dict[str, None]:

@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from promptside.forwarding import forwardable
-from promptside.merging import TOKEN_LIMITS
+from promptside.merging import TOKEN_LIMITS, stored_parameters
+from promptside.routing.conditions import Facts
 from promptside.routing.config import Option
-from promptside.schema.prompt import PromptVersion
+from promptside.schema.prompt import PromptVersion, Resolution
 from promptside.schema.request import RunRequest
+
+_ROUTES = frozenset({"prompts", "chat", "responses"})
 
 
 def request_for(option: Option, request: RunRequest) -> RunRequest:
@@ -50,6 +53,27 @@ def version_for(option: Option, version: PromptVersion) -> PromptVersion:
     stored = {name: value for name, value in version.parameters.items() if value is not None}
     defaults = _without_second_limit(option.default_params, stored)
     return replace(version, parameters={**defaults, **stored})
+
+
+def resolution_for(option: Option, resolution: Resolution) -> Resolution:
+    """Return the resolution with the target's own prompt, if it has one, and its defaults."""
+    version = resolution.prompt if option.prompt is None else resolution.prompts[option.prompt]
+    version = version_for(option, version)
+    return resolution if version is resolution.prompt else replace(resolution, prompt=version)
+
+
+def facts_of(request: RunRequest, version: PromptVersion) -> Facts:
+    """Return what conditions are asked about."""
+    params = {**stored_parameters(version), "model": version.model, **request.overrides}
+    params |= {"variables": request.variables, "stream": request.stream}
+    return Facts(request.metadata, params, _pathname(request.path))
+
+
+def _pathname(path: str) -> str:
+    """Return the path as the SDKs write it, whatever stage or prefix the front door has put in front."""
+    segments = [segment for segment in path.split("/") if segment]
+    start = next((index for index, segment in enumerate(segments) if segment in _ROUTES), 0)
+    return "/v1/" + "/".join(segments[start:])
 
 
 def _without_second_limit(defaults: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from promptside.attempts.answering import Answering, Streamed, Whole
-from promptside.attempts.applying import request_for, version_for
+from promptside.attempts.applying import facts_of, request_for, resolution_for
 from promptside.attempts.breaking import Circuits
 from promptside.attempts.following import Follower
 from promptside.attempts.once import Finished, Started, prepare
@@ -15,7 +15,6 @@ from promptside.attempts.retries import Pace, Retries
 from promptside.errors import ConfigurationError, Forbidden, InvalidRequest, PromptsideError
 from promptside.exchange import SKIPPED_HEADER, Prepared
 from promptside.log import log_event
-from promptside.merging import stored_parameters
 from promptside.routing.conditions import Facts
 from promptside.routing.config import Option
 from promptside.schema.prompt import Resolution
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 OPTION_HEADER = "x-portkey-last-used-option-index"
 RETRIES_HEADER = "x-portkey-retry-attempt-count"
-_ROUTES = frozenset({"prompts", "chat", "responses"})
 _T = TypeVar("_T")
 
 Reload = Callable[[], Resolution]
@@ -171,11 +169,11 @@ class _Routed:
         return keeper_of(self.services, option.cache, request, prepared)
 
     def _prepare(self, option: Option) -> tuple[RunRequest, Prepared]:
-        resolution = self._resolution(self.resolution, option)
+        resolution = resolution_for(option, self.resolution)
         request = timed(request_for(option, self.request), resolution.prompt)
 
         def reload() -> Resolution:
-            return self._resolution(self.reload(), option)
+            return resolution_for(option, self.reload())
 
         try:
             return request, prepare(self.services, request, resolution, reload=reload)
@@ -185,18 +183,9 @@ class _Routed:
                 error.message = f"{option.path}: {error.message}"
             raise
 
-    @staticmethod
-    def _resolution(resolution: Resolution, option: Option) -> Resolution:
-        version = resolution.prompt if option.prompt is None else resolution.prompts[option.prompt]
-        version = version_for(option, version)
-        return resolution if version is resolution.prompt else replace(resolution, prompt=version)
-
     def _facts(self) -> Facts:
         if self.facts is None:
-            request, version = self.request, self.resolution.prompt
-            params = {**stored_parameters(version), "model": version.model, **request.overrides}
-            params |= {"variables": request.variables, "stream": request.stream}
-            self.facts = Facts(request.metadata, params, _pathname(request.path))
+            self.facts = facts_of(self.request, self.resolution.prompt)
         return self.facts
 
 
@@ -205,10 +194,3 @@ def _sets_timeout(request: RunRequest) -> bool:
 
 
 _IDENTITY_PARAMS = frozenset({"virtual_key", "provider", "custom_host"})
-
-
-def _pathname(path: str) -> str:
-    """Return the path as the SDKs write it, whatever stage or prefix the front door has put in front."""
-    segments = [segment for segment in path.split("/") if segment]
-    start = next((index for index, segment in enumerate(segments) if segment in _ROUTES), 0)
-    return "/v1/" + "/".join(segments[start:])

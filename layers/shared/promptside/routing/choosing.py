@@ -32,7 +32,18 @@ def by_condition(strategy: Strategy, targets: Sequence[Option], facts: Facts) ->
 
 def balanced(strategy: Strategy, targets: Sequence[Option], facts: Facts, random: Callable[[], float]) -> int:
     """Return the target of a load balancer: sticky if the request has all the fields for it."""
+    index = sticky(strategy, targets, facts)
+    return by_weight(targets, random) if index is None else index
+
+
+def sticky(strategy: Strategy, targets: Sequence[Option], facts: Facts) -> int | None:
+    """Return the target that the request always gets, None when it lacks a field for that, or nothing is sticky."""
     values = [facts.value(name) for name in strategy.sticky]
     if not values or any(value is None for value in values):
-        return by_weight(targets, random)
+        return None
     return by_hash(targets, "\n".join(f"{name}={value}" for name, value in zip(strategy.sticky, values, strict=True)))
+
+
+def heaviest(targets: Sequence[Option]) -> int:
+    """Return the target that is drawn most often, the first of equals."""
+    return max(range(len(targets)), key=lambda index: targets[index].weight)
