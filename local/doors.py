@@ -38,6 +38,8 @@ class Doors:
             await self._durable(scope, receive, send)
 
     def _ask_parent(self, target: str, body: bytes) -> tuple[int, bytes]:
+        if not self._machines_url:
+            return 503, b'{"__type": "ServiceUnavailable", "message": "There are no state machines here"}'
         headers = {"x-amz-target": target, "content-type": "application/x-amz-json-1.0"}
         request = urllib.request.Request(self._machines_url, body, headers, method="POST")  # noqa: S310 - our own URL
         try:

@@ -61,6 +61,10 @@ class Poller:
                 if not handed_over:
                     self._free.release()
 
+    def close(self) -> None:
+        """Wait for what has been taken."""
+        self._workers.shutdown()
+
     def _receive(self) -> list[JsonObject]:
         answer = self._client.receive_message(
             QueueUrl=self._source.url,

@@ -23,6 +23,8 @@ EVENTS = "AWSEvents."
 REGION = "us-east-1"
 
 _READS = frozenset({f"{SQS}GetQueueUrl", f"{SQS}GetQueueAttributes", f"{SQS}ListQueues", f"{EVENTS}ListRules"})
+_SIGNATURE = (b"X-Amz-", b"AWSAccessKeyId=", b"Signature=", b"Expires=")
+"""Parts of a signed link, of both versions that S3 takes."""
 _SAVE_SECONDS = 0.5
 
 
@@ -107,14 +109,14 @@ def refuses_browsers(scope: Message) -> bool:
 
 def _is_for_s3(scope: Message) -> bool:
     headers = dict(scope["headers"])
-    signed = headers.get(b"authorization", b"") + scope.get("query_string", b"").replace(b"%2F", b"/")
-    return b"/s3/aws4_request" in signed
+    query = scope.get("query_string", b"").replace(b"%2F", b"/")
+    return b"/s3/aws4_request" in headers.get(b"authorization", b"") + query or b"AWSAccessKeyId=" in query
 
 
 def _unsigned(scope: Message) -> bytes:
     """Return the query without a link's signature, which may be for another region."""
     query: bytes = scope.get("query_string", b"")
-    return b"&".join(part for part in query.split(b"&") if not part.startswith(b"X-Amz-"))
+    return b"&".join(part for part in query.split(b"&") if not part.startswith(_SIGNATURE))
 
 
 def _local_headers(scope: Message, service: str) -> list[tuple[bytes, bytes]]:

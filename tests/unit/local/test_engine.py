@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from local.changes import DYNAMODB
-from local.engine import DurableEngine, Message, Receive, Send
+from local.engine import DurableEngine
 from local.journal import Journal, State, read_state, write_state
+from local.queues import Message, Receive, Send
 
 DEFINITION = {"TableName": "things", "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]}
 
