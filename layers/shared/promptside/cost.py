@@ -13,13 +13,18 @@ from decimal import Decimal
 from typing import Any
 
 from promptside.errors import JsonObject
-from promptside.providers.base import ProviderCall
+from promptside.providers.base import ProviderCall, ProviderRequest
 from promptside.providers.prices import find_price
 
 _PER_MESSAGE = 4
 _PER_CALL = 3
 _PLAIN_TIERS = frozenset({None, "auto", "default", "standard_only"})
 _TEXT_PARTS = frozenset({None, "text", "input_text", "refusal"})
+_ANSWER_LIMITS = (
+    ("max_completion_tokens",), ("max_tokens",), ("max_output_tokens",), ("generationConfig", "maxOutputTokens"),
+    ("inferenceConfig", "maxTokens"),
+)  # fmt: skip
+"""Where providers' bodies have the limit of the answer."""
 
 
 def estimated_tokens(body: JsonObject) -> int:
@@ -31,6 +36,18 @@ def estimated_tokens(body: JsonObject) -> int:
     others = sum(len(text) - _ascii(text) for text in texts)
     count = len(messages) if isinstance(messages, list) else 0
     return -(-ascii_characters // 4) + others + count * _PER_MESSAGE + _PER_CALL
+
+
+def answer_limit(request: ProviderRequest) -> int | None:
+    """Return the most tokens that the request allows in an answer, as it would be sent."""
+    sent = json.loads(request.body)
+    for path in _ANSWER_LIMITS:
+        value: Any = sent
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    return None
 
 
 def has_uncounted_parts(messages: Any) -> bool:

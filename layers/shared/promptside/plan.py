@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 
 from promptside.advice import dropped_warning, model_warnings, parameter_names
 from promptside.attempts.once import choose_provider, neutral_body, provider_call
-from promptside.cost import completion_limit, estimated_tokens, has_uncounted_parts, highest_cost
+from promptside.cost import answer_limit, estimated_tokens, has_uncounted_parts, highest_cost
 from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
 from promptside.providers.base import ProviderCall, ProviderRequest
 from promptside.providers.fields import CUSTOM_HOST
@@ -20,6 +19,7 @@ from promptside.schema.request import RunRequest
 from promptside.service import config_in_force, load_prompt, with_key_metadata
 from promptside.services import Services
 from promptside.target import Target, split_model
+
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
@@ -101,7 +101,7 @@ def _where(request: RunRequest, resolution: Resolution, body: JsonObject, outcom
 
 def _tokens_and_cost(body: JsonObject, outcome: _Outcome) -> JsonObject:
     tokens = estimated_tokens(body)
-    limit = None if outcome.request is None else completion_limit(outcome.request)
+    limit = None if outcome.request is None else answer_limit(outcome.request)
     target, call = outcome.target, outcome.call
     cost: JsonObject = {"currency": None, "amount": None, "reason": "the target is not known"}
     if target is not None and call is not None:
