@@ -135,6 +135,12 @@ def test_the_test_event_of_s3_starts_nothing(invoke: Invoke) -> None:
     assert invoke({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}) == {"batches": []}
 
 
+@pytest.mark.parametrize("records", [[], "x", ["x"], [{"eventSource": "aws:dynamodb"}]])
+def test_records_of_anything_else_are_refused(invoke: Invoke, records: Any) -> None:
+    with pytest.raises(RunError, match="'prompt_id' must be"):
+        invoke({"Records": records})
+
+
 @pytest.mark.parametrize("event", [[], [{"prompt_id": "welcome"}], "x", None])
 def test_an_event_that_is_no_object_is_refused(invoke: Invoke, event: Any) -> None:
     with pytest.raises(RunError, match="must be a JSON object"):

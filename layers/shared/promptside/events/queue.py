@@ -47,7 +47,8 @@ class _Return:
 def tells_of_messages(event: JsonObject) -> bool:
     """Tell whether an event comes from a queue."""
     records = event.get("Records")
-    return isinstance(records, list) and bool(records) and records[0].get("eventSource") == "aws:sqs"
+    first = records[0] if isinstance(records, list) and records else None
+    return isinstance(first, dict) and first.get("eventSource") == "aws:sqs"
 
 
 def answer_batch(events: EventServices, event: JsonObject, *, deadline: float) -> JsonObject:
