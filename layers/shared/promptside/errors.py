@@ -9,7 +9,9 @@ PromptsideError
 ├── MethodNotAllowed          405  the route exists, the method does not
 ├── RequestTimeout            408  the caller's own `request_timeout` ran out
 ├── Conflict                  409  somebody else changed it first, or it exists already
+├── BudgetExceeded            412  what may be spent is spent
 ├── PayloadTooLarge           413  over a size limit
+├── RateLimited               429  more than a limit allows in its time
 ├── ConfigurationError        500  the stack lacks something: a secret, a setting
 ├── InternalError             500  our own failure
 ├── StoreUnavailable          503  DynamoDB or SSM did not answer
@@ -165,6 +167,22 @@ class Conflict(PromptsideError):
     status = 409
     type = "invalid_request_error"
     code = "conflict"
+
+
+class BudgetExceeded(PromptsideError):
+    """A usage limit of the API key, the virtual key or the prompt is used up."""
+
+    status = 412
+    type = "insufficient_quota"
+    code = "budget_exceeded"
+
+
+class RateLimited(PromptsideError):
+    """A rate limit of the API key, the virtual key or the prompt, not of the provider."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
 
 
 class PayloadTooLarge(PromptsideError):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from promptside.answers import decode_answer
 from promptside.errors import PromptsideError, ProviderError, ProviderTimeout
 from promptside.providers.base import Provider, ProviderCall, ProviderRequest
 from promptside.schema.chat import Completion
+from promptside.schema.limits import Subject
 from promptside.schema.prompt import PromptVersion
 from promptside.schema.request import RunRequest
 from promptside.services import Services
@@ -46,6 +47,10 @@ class Prepared:
     """What the cache had to do with it, as Portkey's header says: `HIT`, `SEMANTIC HIT`, `MISS`, ..."""
     skipped: tuple[str, ...] = ()
     """The paths of targets that circuit breakers left out."""
+    subjects: tuple[Subject, ...] = ()
+    """Whose limits the attempt is under: the caller's key, the prompt, the virtual key."""
+    limit_headers: Mapping[str, str] = field(default_factory=dict)
+    """What the answer says about limits."""
 
     @property
     def provider(self) -> Provider:

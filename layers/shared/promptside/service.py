@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from promptside.attempts.charging import with_counted_request
 from promptside.attempts.once import Finished, Started, complete_once, neutral_body, prepare, stream_once
 from promptside.errors import Forbidden, JsonObject
 from promptside.schema.config import Sought
@@ -40,6 +41,7 @@ def complete(services: Services, request: RunRequest, *, deadline: float | None 
     reload = partial(load_prompt, services, request)
     resolution = reload()
     request = with_key_metadata(request, resolution)
+    request = with_counted_request(services, request, resolution)
     option = config_in_force(services, request, resolution)
     if option is not None:
         # Most runs have no config.
@@ -60,6 +62,7 @@ def stream(services: Services, request: RunRequest, *, deadline: float | None = 
     reload = partial(load_prompt, services, request)
     resolution = reload()
     request = with_key_metadata(request, resolution)
+    request = with_counted_request(services, request, resolution)
     option = config_in_force(services, request, resolution)
     if option is not None:
         from promptside.attempts.routed import stream_routed

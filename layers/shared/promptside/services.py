@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from promptside.config import Settings
 from promptside.repairs import Repairs
@@ -17,6 +18,9 @@ from promptside.store.claims import ClaimStore
 from promptside.template.library import TemplateLibrary
 from promptside.transport.base import Transport
 from promptside.variable_schemas import VariableChecker
+
+if TYPE_CHECKING:
+    from promptside.store.usage import UsageStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +47,5 @@ class Services:
     claims: ClaimStore | None = None
     answers: AnswerStore | None = None
     breakers: Breakers = field(default_factory=Breakers)
+    usage: Callable[[], UsageStore] | None = None
+    """Gives the store of what is used of limits, which most runs have none of."""

@@ -43,6 +43,8 @@ class Target:
     model: str
     secret: str | None = None
     guarded: bool = False
+    virtual_key: VirtualKey | None = None
+    """The stored virtual key behind the credentials, if it is one."""
 
     def blame(self, error: ProviderError) -> None:
         """Name the provider in an error, and take out of it any secret that the provider's answer repeated."""
@@ -60,7 +62,12 @@ class _Choice:
     secret: str
     settings: Mapping[str, str]
     model: str
-    stored: bool = False
+    virtual_key: VirtualKey | None = None
+
+    @property
+    def stored(self) -> bool:
+        """Whether it is a virtual key that somebody has made."""
+        return self.virtual_key is not None
 
 
 def choose_target(
@@ -133,7 +140,7 @@ def _choose(
     if stored is not None:
         _check_expiry(stored, now)
         secret = f"virtual-keys/{slug}" if stored.secret_name is None else stored.secret_name
-        return _Choice(stored.provider, secret, stored.settings, bare_model, stored=True)
+        return _Choice(stored.provider, secret, stored.settings, bare_model, virtual_key=stored)
     if slug in MODULES or slug in ALIASES:
         return _provider_choice(slug, bare_model)
     raise InvalidRequest(
@@ -229,6 +236,7 @@ def _stored_target(
         choice.model,
         secret=choice.secret if stored is not None else None,
         guarded=guarded,
+        virtual_key=choice.virtual_key,
     )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from promptside.events.services import EventServices
     from promptside.management.services import ManagementServices
     from promptside.store.runs import RunStore
+    from promptside.store.usage import UsageStore
 
 _STORE_TIMEOUT_SECONDS = 2
 _OBJECT_TIMEOUT_SECONDS = 10
@@ -75,7 +76,19 @@ def _services(settings: Settings, client: Any, secrets: SecretStore) -> Services
         claims=claims,
         answers=answers,
         breakers=Breakers(breakers),
+        usage=_usage(settings, client),
     )
+
+
+def _usage(settings: Settings, client: Any) -> Callable[[], UsageStore]:
+    @cache
+    def usage() -> UsageStore:
+        # Most runs are under no limits.
+        from promptside.store.usage import UsageStore
+
+        return UsageStore(client, rates=settings.run_table, budgets=settings.table, workspace=settings.workspace)
+
+    return usage
 
 
 def build_management(settings: Settings) -> ManagementServices:

@@ -161,4 +161,4 @@ def _run_headers(prepared: Prepared) -> dict[str, str]:
         headers[SKIPPED_HEADER] = ",".join(prepared.skipped)
     if prepared.stale:
         headers["x-promptside-stale"] = "true"
-    return headers
+    return {**headers, **prepared.limit_headers}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from promptside.api.completions import EventBody
 from promptside.api.http import HttpResponse
 from promptside.api.responses import TRACE_ID, error_response
+from promptside.attempts.paid import BUSY, may_have_worked
 from promptside.attempts.retries import SPENT_QUOTA
 from promptside.errors import (
     Conflict,
@@ -21,7 +22,7 @@ from promptside.errors import (
     PromptsideError,
     ProviderError,
     ProviderNotConnected,
-    RequestTimeout,
+    RateLimited,
     StoreUnavailable,
 )
 from promptside.log import log_event
@@ -42,9 +43,6 @@ LARGEST_ANSWER = 16 * 1024 * 1024
 
 _LONGEST_KEY = 255
 _LONGEST_RETRY_AFTER = 5.0
-_BUSY = frozenset({429, 503, 529})
-_NOT_BEGUN = frozenset({401, 403}) | _BUSY
-"""With these a provider says that it did nothing; the same run may succeed in a moment."""
 _CHOOSING_HEADERS = ("x-portkey-config", "x-portkey-custom-host")
 
 
@@ -132,11 +130,11 @@ def may_run_again(error: PromptsideError) -> bool:
 
     A refused key, a spent quota and a refusal of ours need somebody to change something first.
     """
-    if isinstance(error, RunInProgress | StoreUnavailable | ProviderNotConnected):
+    if isinstance(error, RunInProgress | StoreUnavailable | ProviderNotConnected | RateLimited):
         return True
-    if not isinstance(error, ProviderError) or _is_final(error):
+    if not isinstance(error, ProviderError) or may_have_worked(error):
         return False
-    return error.status in _BUSY and error.code not in SPENT_QUOTA and error.should_retry is not False
+    return error.status in BUSY and error.code not in SPENT_QUOTA and error.should_retry is not False
 
 
 class RecordedBody:
@@ -188,7 +186,7 @@ def _run(held: _Held, trace_id: str, answer: Callable[[], HttpResponse]) -> Http
     try:
         response = answer()
     except PromptsideError as error:
-        if _is_final(error):
+        if may_have_worked(error):
             failed = error_response(error, trace_id)
             held.keep(_kept(failed, failed.body if isinstance(failed.body, bytes) else b""))
         else:
@@ -200,16 +198,6 @@ def _run(held: _Held, trace_id: str, answer: Callable[[], HttpResponse]) -> Http
     if not isinstance(response.body, EventBody):
         raise TypeError("a run is answered whole or as events")
     return HttpResponse(response.status, response.headers, RecordedBody(response, response.body, held))
-
-
-def _is_final(error: PromptsideError) -> bool:
-    """Tell whether the provider was asked and may have worked: a second call could be paid for a second time."""
-    if isinstance(error, ProviderNotConnected):
-        return False
-    # Our own errors of these kinds (a timeout, half an answer) say nothing about what the provider has done.
-    if type(error) is ProviderError:
-        return error.status not in _NOT_BEGUN
-    return isinstance(error, ProviderError | RequestTimeout)
 
 
 def _replay(store: ClaimStore, earlier: Earlier, claim: Claim, trace_id: str, *, now: float) -> HttpResponse:

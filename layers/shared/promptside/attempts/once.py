@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from promptside.attempts.charging import refunded, reserved, settle_stream, settled, with_standing
 from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
 from promptside.exchange import Prepared, blaming, exchange, open_stream
 from promptside.images import inline_images
@@ -68,8 +69,10 @@ def complete_once(
     """Send one prepared run and return its whole completion."""
     started = time.monotonic()
     limits = run_limits(services.settings, request, deadline, cancellation)
-    with blaming(prepared.target, request, limits, deadline):
+    charge = reserved(services, request, prepared)
+    with refunded(charge), blaming(prepared.target, request, limits, deadline):
         prepared, body = exchange(services, request, prepared, limits)
+    prepared = settled(charge, prepared, body.get("usage"))
     body["provider"] = prepared.provider.name
     if request.strict_openai:
         body = strip_extras(body)
@@ -89,8 +92,10 @@ def stream_once(
     """Open the stream of one prepared run, and wait for its first chunk, `hold_seconds` at most."""
     started = time.monotonic()
     limits = run_limits(services.settings, request, deadline, cancellation)
-    with blaming(prepared.target, request, limits, deadline):
+    charge = reserved(services, request, prepared)
+    with refunded(charge), blaming(prepared.target, request, limits, deadline):
         prepared, upstream = open_stream(services, request, prepared, limits)
+    prepared = with_standing(charge, prepared)
     chunks = ChunkStream(
         upstream,
         prepared.target,
@@ -101,6 +106,7 @@ def stream_once(
             request, prepared, started, usage=ended.usage, finish_reason=ended.finish_reason, outcome=ended.outcome
         ),
     )
+    chunks.when_ended(lambda _ended: settle_stream(charge, prepared, chunks))
     chunks.hold(seconds=hold_seconds, timeout_seconds=request.timeout_seconds, answer_by=request.answer_by)
     return Started(chunks, prepared)
 
@@ -117,7 +123,17 @@ def _prepare(services: Services, request: RunRequest, resolution: Resolution) ->
         error.of_target = True
         raise
     check_signing(target, built)
-    return Prepared(resolution.prompt, target, call, built, stale=resolution.stale, label=resolution.label)
+    own = None if target.virtual_key is None else target.virtual_key.subject
+    return Prepared(
+        resolution.prompt,
+        target,
+        call,
+        built,
+        stale=resolution.stale,
+        label=resolution.label,
+        subjects=resolution.subjects if own is None else (*resolution.subjects, own),
+        limit_headers=request.limit_headers,
+    )
 
 
 def neutral_body(services: Services, request: RunRequest, resolution: Resolution) -> JsonObject:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from promptside.schema.limits import Subject
+
 JsonObject = dict[str, Any]
 Kind = Literal["chat", "text"]
 
@@ -73,7 +75,7 @@ class ApiKey:
     """What is stored of a caller's key: never the key itself, only its SHA-256 digest.
 
     `config` is the slug of the config for calls that bring none, or for all of them when it is `fixed_config`.
-    `metadata` is that of every call, under what the call brings itself.
+    `metadata` is that of every call, under what the call brings itself. `limits` are as in `schema.limits`.
     """
 
     id: str
@@ -86,6 +88,12 @@ class ApiKey:
     config: str | None = None
     fixed_config: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
+    limits: JsonObject = field(default_factory=dict)
+
+    @property
+    def subject(self) -> Subject | None:
+        """The key as something that has limits, if it has any."""
+        return Subject("api_key", self.id, self.name, self.limits) if self.limits else None
 
     def allows(self, scope: str) -> bool:
         """Tell whether the key carries `scope`, itself or through `*` or `<area>.*`."""
@@ -97,7 +105,7 @@ class VirtualKey:
     """A named set of provider credentials: public settings here, secrets in SSM under `secret_name`.
 
     Without a name (a key that was put into the table by hand) that is `virtual-keys/<slug>`; an empty one says that
-    there is no secret. `expires_at` is RFC 3339 in UTC.
+    there is no secret. `expires_at` is RFC 3339 in UTC, `limits` are as in `schema.limits`.
     """
 
     slug: str
@@ -105,6 +113,13 @@ class VirtualKey:
     settings: Mapping[str, str] = field(default_factory=dict)
     secret_name: str | None = None
     expires_at: str | None = None
+    id: str = ""
+    limits: JsonObject = field(default_factory=dict)
+
+    @property
+    def subject(self) -> Subject | None:
+        """The virtual key as something that has limits, if it has any."""
+        return Subject("virtual_key", self.id or self.slug, self.slug, self.limits) if self.limits else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +141,8 @@ class Resolution:
     `partials` maps each reference as written in a template (`slug`, `slug@5`) to its version, transitively.
     `virtual_keys` holds the stored ones among the slugs that were asked for. `config` is the stored config for this
     run, if there is one, and `prompts` are those that a config names. `labels` are those that experiments have drawn,
-    by prompt and version number. `stale` says that the table could not be read and this is what it held a few minutes
-    ago.
+    by prompt and version number. `limited_prompt` is the prompt if it has limits. `stale` says that the table could not
+    be read and this is what it held a few minutes ago.
     """
 
     api_key: ApiKey | None
@@ -138,6 +153,13 @@ class Resolution:
     config: ConfigVersion | None = None
     prompts: Mapping[Reference, PromptVersion] = field(default_factory=dict)
     labels: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    limited_prompt: Subject | None = None
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The caller's key and the prompt, as far as they have limits."""
+        key = None if self.api_key is None else self.api_key.subject
+        return tuple(each for each in (key, self.limited_prompt) if each is not None)
 
     @property
     def label(self) -> str | None:

@@ -44,3 +44,5 @@ class RunRequest:
     timeout_seconds: float | None = None
     answer_by: float | None = None
     strict_openai: bool = False
+    limit_headers: Mapping[str, str] = field(default_factory=dict)
+    """What the answer says about limits on the caller's requests."""

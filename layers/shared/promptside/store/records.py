@@ -18,7 +18,7 @@ class Pointer:
 
     `labels` maps a label's name to the version that carries it. `revision` grows with every change, so that a writer
     notices that somebody else was faster. `model` is the published version's. `experiment` says which labels share the
-    calls that ask for no version. Times are RFC 3339 in UTC.
+    calls that ask for no version, `limits` are as in `schema.limits`. Times are RFC 3339 in UTC.
     """
 
     slug: str
@@ -31,6 +31,7 @@ class Pointer:
     status: str = "active"
     model: str | None = None
     experiment: Experiment | None = None
+    limits: JsonObject = field(default_factory=dict)
     revision: int = 1
     created_at: str = ""
     updated_at: str = ""
@@ -48,6 +49,7 @@ def pointer_record(pointer: Pointer) -> Record:
         "status": pointer.status,
         "model": pointer.model,
         "experiment": None if pointer.experiment is None else json.dumps(experiment_view(pointer.experiment)),
+        "limits": _text(pointer.limits or None),
         "revision": pointer.revision,
         "created_at": pointer.created_at,
         "updated_at": pointer.updated_at,
@@ -67,6 +69,7 @@ def pointer_of(record: Mapping[str, Any]) -> Pointer:
         status=record.get("status", "active"),
         model=record.get("model"),
         experiment=experiment_of(json.loads(record["experiment"])) if record.get("experiment") else None,
+        limits=_object(record.get("limits")),
         revision=record["revision"],
         created_at=record.get("created_at", ""),
         updated_at=record.get("updated_at", ""),
@@ -188,6 +191,7 @@ def api_key_record(key: ApiKey) -> Record:
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "defaults": defaults or None,
+        "limits": _text(key.limits or None),
     }
 
 
@@ -205,6 +209,7 @@ def api_key_of(record: Mapping[str, Any]) -> ApiKey:
         config=defaults.get("config_id"),
         fixed_config=not defaults.get("allow_config_override", True),
         metadata=defaults.get("metadata", {}),
+        limits=_object(record.get("limits")),
     )
 
 
@@ -216,7 +221,19 @@ def virtual_key_of(record: Mapping[str, Any]) -> VirtualKey:
         settings=record.get("settings", {}),
         secret_name=record.get("secret_name"),
         expires_at=record.get("expires_at"),
+        id=record.get("id", ""),
+        limits=_run_limits(record.get("limits")),
     )
+
+
+def _run_limits(text: str | None) -> JsonObject:
+    """Return what is counted of a virtual key's limits; the rest is the caller's own note."""
+    limits = _object(text)
+    return limits if limits.keys() & {"rate_limits", "usage_limits"} else {}
+
+
+def _object(text: str | None) -> JsonObject:
+    return {} if text is None else json.loads(text)
 
 
 def _text(value: Any) -> str | None:

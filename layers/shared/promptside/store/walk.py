@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from promptside.errors import InvalidRequest, NotFound, PromptsideError
 from promptside.schema.config import Named, Sought, named_in
 from promptside.schema.experiment import Experiment
+from promptside.schema.limits import Subject
 from promptside.schema.prompt import (
     ConfigVersion,
     PartialVersion,
@@ -64,7 +65,8 @@ class Drawn:
 class Walk:
     """One attempt over `items`; when it needs more, `missing` has the keys.
 
-    `changing` are the keys of everything on the way that may be different next time, `drawn` what experiments decided.
+    `changing` are the keys of everything on the way that may be different next time, `drawn` what experiments decided,
+    `limited` the prompts with limits by id.
     """
 
     keys: KeySpace
@@ -74,6 +76,7 @@ class Walk:
     missing: set[Key] = field(default_factory=set)
     changing: list[Key] = field(default_factory=list)
     drawn: list[Drawn] = field(default_factory=list)
+    limited: dict[str, Subject] = field(default_factory=dict)
 
     def run(
         self,
@@ -116,6 +119,7 @@ class Walk:
             config=config,
             prompts={other: each for other, each in prompts.items() if each is not None},
             labels={(each.prompt_id, each.number): each.label for each in self.drawn if each.number is not None},
+            limited_prompt=self.limited.get(version.prompt_id),
         )
 
     def _config_sought(self, sought: Sought) -> tuple[ConfigVersion | None, Named | None]:
@@ -151,6 +155,8 @@ class Walk:
             return None
         if is_uuid(reference.id) and pointer.id != reference.id.lower():
             raise prompt_not_found(reference.id)
+        if pointer.limits:
+            self.limited[pointer.id] = Subject("prompt", pointer.id, pointer.slug, pointer.limits)
         return self._version(
             _Shelf("prompt", self.known.prompts, prompt_of),
             pointer,
