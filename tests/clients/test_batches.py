@@ -14,8 +14,9 @@ from portkey_ai import Portkey
 
 from tests.clients.conftest import needs_node
 from tests.clients.node_sdks import NodeDriver
-from tests.clients.provider import EchoProvider
+from tests.clients.provider import EchoProvider, echo, failure
 from tests.clients.running import KEY, Running
+from tests.upstream import Reply, Request
 
 CHAT: Final = "/v1/chat/completions"
 RESPONSES: Final = "/v1/responses"
@@ -86,6 +87,35 @@ def test_a_batch_from_its_file_to_its_results(client: openai.OpenAI, prompt_slug
     moments = [batch.created_at, batch.in_progress_at, batch.finalizing_at, batch.completed_at, batch.expires_at]
     assert moments == sorted(moments, key=lambda moment: moment or 0)
     assert batch.expires_at == batch.created_at + 86400
+
+
+def test_every_line_of_a_large_batch_is_accounted_for(
+    client: openai.OpenAI, prompt_slug: str, provider: EchoProvider
+) -> None:
+    def sometimes(request: Request) -> Reply:
+        number = int(request.json()["messages"][-1]["content"].removeprefix("Hi "))
+        return failure(400, "No") if number % 10 == 3 else echo(request)
+
+    provider.answer(sometimes)
+    content = jsonl([chat_line(f"c{number}", prompt_slug, str(number)) for number in range(60)])
+    upload = client.uploads.upload_file_chunked(
+        file=content,
+        filename="many.jsonl",
+        bytes=len(content),
+        mime_type="application/jsonl",
+        purpose="batch",
+        part_size=5_000,
+    )
+    assert upload.file is not None
+
+    begun = client.batches.create(input_file_id=upload.file.id, endpoint=CHAT, completion_window="24h")
+    batch = ended(lambda: client.batches.retrieve(begun.id))
+
+    output, errors = lines_of(client, batch.output_file_id), lines_of(client, batch.error_file_id)
+    assert [line["custom_id"] for line in output] == [f"c{number}" for number in range(60) if number % 10 != 3]
+    assert [line["custom_id"] for line in errors] == [f"c{number}" for number in range(3, 60, 10)]
+    assert {line["response"]["status_code"] for line in errors} == {400}
+    assert len(provider.requests) == 60
 
 
 def test_what_a_batch_has_written_is_among_the_files(client: openai.OpenAI, prompt_slug: str) -> None:
