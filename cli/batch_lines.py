@@ -91,7 +91,7 @@ def _records(path: Path, problems: _Problems) -> Iterator[tuple[int, JsonObject]
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from _csv_records(file, problems) if path.suffix.lower() == ".csv" else _json_records(file, problems)
     except UnicodeDecodeError as exc:
-        raise CommandFailed(f"{path} was not sent: it is not UTF-8 (byte {exc.start})") from exc
+        raise CommandFailed(f"{path} was not sent: it is not UTF-8") from exc
     except OSError as exc:
         raise CommandFailed(f"{path} cannot be read: {exc.strerror}") from exc
 
