@@ -165,6 +165,8 @@ def test_a_repeated_call_returns_the_same_batch(stack: FileRuns) -> None:
     other = ApiKey("k2", "d2", "other", frozenset({"*"}))
     assert stack.batch(caller=other, headers=headers, input_file_id=file)["id"] != begun["id"]
     assert refused(stack.batch, headers=headers) == (400, "idempotency_key_reused", "idempotency-key")
+    changed = {**headers, "x-portkey-virtual-key": "other"}
+    assert refused(stack.batch, headers=changed, input_file_id=file)[1] == "idempotency_key_reused"
     assert refused(stack.batch, headers={"idempotency-key": "x" * 256})[2] == "idempotency-key"
 
 

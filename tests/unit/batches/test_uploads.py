@@ -222,3 +222,12 @@ def test_another_workspace_sees_no_upload(stack: FileRuns, engine: Engine) -> No
 
     with pytest.raises(NotFound):
         other.part(upload, b"one")
+
+
+def test_a_part_whose_bytes_are_gone_is_named(stack: FileRuns) -> None:
+    upload = stack.upload()
+    part = stack.part(upload, b"onetwo")
+    stack.services.objects.delete(stack.objects("uploads/"))
+
+    assert refused(stack.complete, upload, part) == (400, "part_not_found")
+    assert stack.objects() == []

@@ -59,7 +59,7 @@ def create_batch(services: FileServices, asked: Asked) -> JsonObject:
             f"'completion_window' must be '{WINDOW}'", param="completion_window", code="invalid_completion_window"
         )
     metadata = _metadata(body.get("metadata"))
-    headers = _headers(services, asked.request.headers)
+    defaults = {"headers": _headers(services, asked.request.headers)}
     file = services.files.get(details["input_file_id"])
     if file.purpose != "batch":
         raise InvalidRequest("The input must be a file with the purpose 'batch'", param="input_file_id")
@@ -69,13 +69,13 @@ def create_batch(services: FileServices, asked: Asked) -> JsonObject:
         shape="openai",
         endpoint=endpoint,
         completion_window=WINDOW,
-        defaults={"headers": headers},
+        defaults=defaults,
         metadata=metadata,
         details=details,
         key_digest=None if asked.caller is None else asked.caller.digest,
         batch_id=_batch_id(asked),
     )
-    if (record.details, record.endpoint, record.metadata) != (details, endpoint, metadata):
+    if (record.details, record.endpoint, record.metadata, record.defaults) != (details, endpoint, metadata, defaults):
         raise InvalidRequest(
             "The idempotency key belongs to another batch", param="idempotency-key", code="idempotency_key_reused"
         )
