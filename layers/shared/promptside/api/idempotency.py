@@ -130,8 +130,11 @@ def may_run_again(error: PromptsideError) -> bool:
 
     A refused key, a spent quota and a refusal of ours need somebody to change something first.
     """
-    if isinstance(error, RunInProgress | StoreUnavailable | ProviderNotConnected | RateLimited):
+    if isinstance(error, RunInProgress | StoreUnavailable | ProviderNotConnected):
         return True
+    if isinstance(error, RateLimited):
+        # A run that is larger than the whole limit never fits.
+        return error.retry_after is not None
     if not isinstance(error, ProviderError) or may_have_worked(error):
         return False
     return error.status in BUSY and error.code not in SPENT_QUOTA and error.should_retry is not False
