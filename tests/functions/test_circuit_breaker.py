@@ -34,7 +34,7 @@ class Stack:
 
     def _process(self, engine: Engine, table: str) -> Product:
         product = Product("http://127.0.0.1:9", allowed_custom_hosts=("127.0.0.1",))
-        client = engine.new_client("dynamodb", url=self.proxy.url)
+        client = engine.new_reads(url=self.proxy.url)
         breakers = Breakers(BreakerStore(client, table=table, workspace="default"))
         product.services = replace(product.services, breakers=breakers, clock=lambda: self.now)
         return product

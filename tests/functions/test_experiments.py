@@ -11,9 +11,11 @@ import pytest
 
 from promptside.store.claims import ClaimStore
 from tests.engines import Engine
+from tests.event_runs import EventRuns
 from tests.functions.test_completions import ANSWER, STREAM
 from tests.management_function import Answer
 from tests.product import json_of, whole
+from tests.queues import Queue
 from tests.upstream import Upstream, json_reply, sse_reply
 from tests.whole_stack import WholeStack, whole_stack
 
@@ -252,3 +254,30 @@ def test_a_repeated_run_under_an_idempotency_key_keeps_its_version(
 
     assert len(found) == 1
     assert len(upstream.requests) == 1
+
+
+def test_an_event_driven_run_follows_the_experiment_by_the_metadata_of_its_order(
+    stack: WholeStack, upstream: Upstream, engine: Engine
+) -> None:
+    slug = with_prompt(stack, "pp-events", upstream)
+    change(stack, slug, _shares(OWN, {"label": "candidate", "weight": 1}))
+    queue = Queue(engine)
+    runs = EventRuns(engine, upstream, queue_url=queue.url, allowed_custom_hosts=("127.0.0.1",))
+    own = runs.events.services
+    services = replace(own, prompts=stack.services.prompts, secrets=stack.services.secrets)
+    runs.events = replace(runs.events, services=services)
+    users = [f"u{number}" for number in range(6)]
+
+    for user in users:
+        queue.send({"prompt_id": slug, "metadata": {"user_id": user}})
+    while len(runs.results.delivered) < len(users):
+        queue.poll(runs.handler())
+
+    answered = {
+        outcome.order.metadata["user_id"]: (
+            outcome.headers["x-promptside-prompt-version"],
+            outcome.headers[LABEL],
+        )
+        for outcome in runs.results.delivered
+    }
+    assert answered == {user: run(stack, slug, user) for user in users}
