@@ -1,5 +1,6 @@
 """OpenAI's SDKs as clients of files, uploads and batches, and Portkey's, which build on them."""
 
+import asyncio
 import hashlib
 import json
 import time
@@ -307,6 +308,25 @@ def test_portkeys_python_sdk_runs_a_batch(running: Running, prompt_slug: str) ->
         assert batch.id in [known.id for known in listed.data or []]
         assert output["response"]["body"]["choices"][0]["message"]["content"] == "Hi Ann"
         assert portkey.files.delete(file.id).deleted is True
+
+
+def test_portkeys_python_sdk_follows_the_link_to_a_large_file(running: Running) -> None:
+    with Portkey(base_url=running.base_url, api_key=KEY) as portkey:
+        file = portkey.files.create(file=("big.jsonl", BIG * 20_000), purpose="batch")
+
+        assert portkey.files.content(file.id).content == BIG * 20_000
+
+
+def test_the_asynchronous_client_does_the_same(running: Running, prompt_slug: str) -> None:
+    async def run() -> tuple[int, str]:
+        async with openai.AsyncOpenAI(base_url=running.base_url, api_key=KEY, max_retries=0) as client:
+            content = jsonl([chat_line("a", prompt_slug, "Ann")])
+            file = await client.files.create(file=("lines.jsonl", content), purpose="batch")
+            read = await client.files.content(file.id)
+            begun = await client.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h")
+            return len(read.content) - len(content), (await client.batches.retrieve(begun.id)).id[:6]
+
+    assert asyncio.run(run()) == (0, "batch_")
 
 
 @needs_node
