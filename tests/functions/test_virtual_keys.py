@@ -55,7 +55,8 @@ def test_a_created_key_is_used_by_the_very_next_call(stack: WholeStack) -> None:
 def test_a_read_key_shows_everything_but_its_secret(stack: WholeStack) -> None:
     body = {
         "name": "Team B", "slug": "team-b", "provider": "openai", "key": CANARY, "organization": "org-1", "note": "why",
-        "usage_limits": {"credit_limit": 10, "type": "cost"}, "rate_limits": [{"type": "requests", "unit": "rpm"}],
+        "usage_limits": {"credit_limit": 10, "type": "cost"},
+        "rate_limits": [{"type": "requests", "unit": "rpm", "value": 9}],
         "expires_at": "2999-01-01T00:00:00+01:00", "workspace_id": "w",
     }  # fmt: skip
     created = stack.manage.create(PATH, body)
@@ -65,8 +66,10 @@ def test_a_read_key_shows_everything_but_its_secret(stack: WholeStack) -> None:
     assert read == {
         "id": created["id"], "slug": "team-b", "name": "Team B", "note": "why", "provider": "openai",
         "ai_provider_name": "openai", "settings": {"organization": "org-1"}, "masked_api_key": "********",
-        "status": "active", "usage_limits": {"credit_limit": 10, "type": "cost"},
-        "rate_limits": [{"type": "requests", "unit": "rpm"}], "model_config": None, "deploymentConfig": None,
+        "status": "active",
+        "usage_limits": {"credit_limit": 10, "type": "cost", "current_usage": 0.0, "next_usage_reset_at": None},
+        "rate_limits": [{"type": "requests", "unit": "rpm", "value": 9}],
+        "model_config": None, "deploymentConfig": None,
         "reset_usage": None, "created_at": read["created_at"], "last_updated_at": read["created_at"],
         "expires_at": "2998-12-31T23:00:00Z", "object": "virtual-key",
     }  # fmt: skip
@@ -202,8 +205,8 @@ def test_an_expired_key_is_refused(stack: WholeStack, engine: Engine) -> None:
         ({"slug": "a/b"}, (400, "invalid_request", "slug")),
         ({"organization": "two words"}, (400, "invalid_provider_configuration", "organization")),
         ({"custom_host": "https://evil.example"}, (400, "custom_host_refused", "custom_host")),
-        ({"usage_limits": []}, (400, "invalid_type", "usage_limits")),
-        ({"rate_limits": {}}, (400, "invalid_type", "rate_limits")),
+        ({"usage_limits": "none"}, (400, "invalid_type", "usage_limits")),
+        ({"rate_limits": [7]}, (400, "invalid_type", "rate_limits[0]")),
         ({"expires_at": "2020-01-01T00:00:00Z"}, (400, "invalid_request", "expires_at")),
         ({"secret_mappings": [{}]}, (400, "invalid_request", "secret_mappings")),
     ],

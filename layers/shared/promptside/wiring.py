@@ -100,6 +100,7 @@ def build_management(settings: Settings) -> ManagementServices:
     from promptside.store.lists import CollectionStore, LabelStore
     from promptside.store.partials import partial_store
     from promptside.store.prompts import prompt_store
+    from promptside.store.usage import UsageStore
     from promptside.store.virtual_keys import VirtualKeyStore
 
     set_level(settings.log_level)
@@ -116,6 +117,7 @@ def build_management(settings: Settings) -> ManagementServices:
         secrets=ssm_secrets(settings),
         reader=DynamoPromptReader(client, table=table, workspace=workspace),
         settings=settings,
+        usage=UsageStore(client, rates=settings.run_table, budgets=table, workspace=workspace),
         workspace=workspace,
     )
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from promptside.errors import Forbidden, InvalidRequest, JsonObject
 from promptside.management import fields
 from promptside.management.configs import existing_config
+from promptside.management.limits import FIELDS, limits_in, limits_view
 from promptside.management.services import ManagementServices
 from promptside.schema.prompt import ApiKey
 from promptside.schema.request import LONGEST_METADATA, MOST_METADATA
@@ -18,7 +19,9 @@ _LONGEST_TRANSITION_MS = 30 * 24 * 3600 * 1000
 
 
 def create_api_key(services: ManagementServices, body: JsonObject, *, caller: ApiKey | None) -> JsonObject:
-    """Make a key from `{"name", "scopes", "expires_at"?, "defaults"?}`. Answers `{"id", "key", "object": "api-key"}`.
+    """Make a key from `{"name", "scopes", "expires_at"?, "defaults"?, "rate_limits"?, "usage_limits"?}`.
+
+    Answers `{"id", "key", "object": "api-key"}`.
 
     Nobody can give more than they have: `caller` is the key that asks, None when IAM has let the caller in.
     """
@@ -29,29 +32,31 @@ def create_api_key(services: ManagementServices, body: JsonObject, *, caller: Ap
     _check_reach(caller, scopes)
     defaults = _defaults(services, body, ApiKey("", "", "", frozenset())) or KeyDefaults()
     expires_at = fields.moment_to_come(body, services.timestamp())
-    created = services.keys.create(name, scopes, expires_at=expires_at, defaults=defaults)
+    limits = limits_in(body, {}, services.timestamp())
+    created = services.keys.create(name, scopes, expires_at=expires_at, defaults=defaults, limits=limits)
     return {"id": created.record.id, "key": created.key, "object": "api-key"}
 
 
 def list_api_keys(services: ManagementServices, query: Mapping[str, str]) -> JsonObject:
     """Return the keys without what is secret of them, newest last."""
-    return fields.page_of(services.keys.all(), query, _view)
+    return fields.page_of(services.keys.all(), query, lambda key: _view(services, key))
 
 
 def retrieve_api_key(services: ManagementServices, identifier: str) -> JsonObject:
     """Return one key without what is secret of it."""
-    return _view(services.keys.get(identifier))
+    return _view(services, services.keys.get(identifier))
 
 
 def update_api_key(
     services: ManagementServices, identifier: str, body: JsonObject, *, caller: ApiKey | None
 ) -> JsonObject:
-    """Change name, scopes and `defaults`. Answers `{}`."""
+    """Change name, scopes, `defaults` and limits; `reset_usage` empties the budgets. Answers `{}`."""
     scopes = _scopes(body)
     key = services.keys.get(identifier)
     _check_reach(caller, key.scopes | (scopes or frozenset()))
     defaults = _defaults(services, body, key)
-    services.keys.change(identifier, name=fields.text(body, "name"), scopes=scopes, defaults=defaults)
+    limits = limits_in(body, key.limits, services.timestamp()) if body.keys() & FIELDS else None
+    services.keys.change(identifier, name=fields.text(body, "name"), scopes=scopes, defaults=defaults, limits=limits)
     return {}
 
 
@@ -80,7 +85,7 @@ def rotate_api_key(
     return {"id": created.record.id, "key": created.key, "object": "api-key"}
 
 
-def _view(key: ApiKey) -> JsonObject:
+def _view(services: ManagementServices, key: ApiKey) -> JsonObject:
     view: JsonObject = {
         "id": key.id,
         "name": key.name,
@@ -94,6 +99,8 @@ def _view(key: ApiKey) -> JsonObject:
     defaults = api_key_record(key)["defaults"]
     if defaults is not None:
         view["defaults"] = defaults
+    if key.subject is not None:
+        view |= limits_view(services, key.subject)[0]
     return view
 
 

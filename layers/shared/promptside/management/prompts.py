@@ -13,6 +13,7 @@ from promptside.errors import Conflict, InvalidRequest, JsonObject
 from promptside.management import fields
 from promptside.management.drafts import check_prompt, kind_of, new_slug, template_string
 from promptside.management.experiments import experiment_in
+from promptside.management.limits import FIELDS, limits_in
 from promptside.management.pointers import matching, renamed
 from promptside.management.services import ManagementServices
 from promptside.management.views import prompt_item, prompt_view
@@ -52,6 +53,7 @@ def create_prompt(services: ManagementServices, body: JsonObject) -> JsonObject:
         collection_id=fields.text(body, "collection_id"),
         model=fields.text(body, "model"),
         experiment=experiment_in(body, {}) if "experiment" in body else None,
+        limits=limits_in(body, {}, now),
         created_at=now,
         updated_at=now,
     )
@@ -66,7 +68,7 @@ def create_prompt(services: ManagementServices, body: JsonObject) -> JsonObject:
 
 
 def update_prompt(services: ManagementServices, name: str, body: JsonObject) -> JsonObject:
-    """Change name, collection, status or experiment in place; anything else makes a new version, not published.
+    """Change name, collection, status, experiment or limits in place; anything else makes a new version, not published.
 
     Answers `{"id", "slug", "prompt_version_id", "warnings"?}` for a new version, else `{}`.
     """
@@ -145,7 +147,7 @@ def rename(store: VersionedStore[Version], name: str, body: JsonObject, now: str
 
 
 def _change_in_place(services: ManagementServices, name: str, body: JsonObject) -> None:
-    if body.keys() & {"name", "collection_id", "status", "experiment"}:
+    if body.keys() & {"name", "collection_id", "status", "experiment", *FIELDS}:
         services.prompts.change(name, lambda old: _changed(old, body, services.timestamp()))
     else:
         services.prompts.get(name)
@@ -153,7 +155,9 @@ def _change_in_place(services: ManagementServices, name: str, body: JsonObject) 
 
 def _changed(old: Pointer, body: JsonObject, now: str) -> Pointer:
     new = renamed(old, body, now)
-    return replace(new, experiment=experiment_in(body, old.labels)) if "experiment" in body else new
+    if "experiment" in body:
+        new = replace(new, experiment=experiment_in(body, old.labels))
+    return replace(new, limits=limits_in(body, old.limits, now)) if body.keys() & FIELDS else new
 
 
 def draft_prompt(services: ManagementServices, base: PromptVersion, body: JsonObject) -> PromptVersion:

@@ -15,6 +15,7 @@ from promptside.store.keys import ApiKeyStore, timestamp
 from promptside.store.lists import CollectionStore, LabelStore
 from promptside.store.partials import PartialStore
 from promptside.store.prompts import PromptStore
+from promptside.store.usage import UsageStore
 from promptside.store.virtual_keys import VirtualKeyStore
 
 
@@ -32,6 +33,8 @@ class ManagementServices:
     secrets: SecretVault
     reader: PromptReader
     settings: Settings
+    usage: UsageStore | None = None
+    """What is used of budgets."""
     workspace: str = "default"
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from promptside.errors import JsonObject
+from promptside.management.limits import limits_view
 from promptside.management.services import ManagementServices
 from promptside.management.variables import variables_of
 from promptside.schema.experiment import experiment_view
+from promptside.schema.limits import Subject
 from promptside.schema.prompt import PartialVersion, PromptVersion
 from promptside.store.lists import BUILT_IN_LABELS, Collection, Label
 from promptside.store.records import Pointer
@@ -47,6 +49,8 @@ def prompt_view(services: ManagementServices, pointer: Pointer, version: PromptV
     }
     if pointer.experiment is not None:
         view["experiment"] = experiment_view(pointer.experiment)
+    if pointer.limits:
+        view |= limits_view(services, Subject("prompt", pointer.id, pointer.slug, pointer.limits))[0]
     return view
 
 
@@ -137,9 +141,10 @@ def label_view(services: ManagementServices, label: Label) -> JsonObject:
     }
 
 
-def virtual_key_view(key: VirtualKeyRecord, now: str) -> JsonObject:
-    """Return a virtual key; of its secrets only whether there are any. `now` is RFC 3339 in UTC."""
-    expired = key.expires_at is not None and key.expires_at <= now
+def virtual_key_view(services: ManagementServices, key: VirtualKeyRecord) -> JsonObject:
+    """Return a virtual key with what is used of its budgets; of its secrets only whether there are any."""
+    expired = key.expires_at is not None and key.expires_at <= services.timestamp()
+    limits, exhausted = limits_view(services, Subject("virtual_key", key.id, key.slug, key.limits))
     return {
         "id": key.id,
         "slug": key.slug,
@@ -149,9 +154,8 @@ def virtual_key_view(key: VirtualKeyRecord, now: str) -> JsonObject:
         "ai_provider_name": key.provider,
         "settings": dict(key.settings),
         "masked_api_key": "********" if key.secret_name else None,
-        "status": "expired" if expired else "active",
-        "usage_limits": key.limits.get("usage_limits"),
-        "rate_limits": key.limits.get("rate_limits"),
+        "status": "expired" if expired else "exhausted" if exhausted else "active",
+        **limits,
         "model_config": key.limits.get("model_config"),
         "deploymentConfig": key.limits.get("deployment_config"),
         "reset_usage": None,

@@ -15,13 +15,15 @@ from promptside.errors import Conflict, InvalidRequest, JsonObject
 from promptside.management import fields
 from promptside.management.credentials import checked, decides_host, given_fields, split_secrets
 from promptside.management.drafts import new_slug
+from promptside.management.limits import limits_in
 from promptside.management.services import ManagementServices
 from promptside.management.usage import prompts_with_virtual_key
 from promptside.management.views import virtual_key_view
 from promptside.providers.registry import ALIASES, get_provider
 from promptside.store.virtual_keys import VirtualKeyRecord
 
-_LIMITS = ("usage_limits", "rate_limits", "model_config", "deployment_config")
+_NOTES = ("model_config", "deployment_config")
+_LIMITS = ("usage_limits", "rate_limits", "usage_since", *_NOTES)
 _OURS = frozenset(
     {
         "name", "slug", "provider", "ai_provider_name", "note", "workspace_id", "expires_at", "type", "sub-type",
@@ -53,7 +55,7 @@ def create_virtual_key(services: ManagementServices, body: JsonObject) -> JsonOb
         settings=public,
         secret_name=_new_secret(services, slug, secret),
         note=fields.text(body, "note", longest=fields.LONGEST_DESCRIPTION),
-        limits=_limits(body, {}),
+        limits=_limits(body, {}, now),
         expires_at=fields.expiry(body, services.timestamp()),
         created_at=now,
         updated_at=now,
@@ -68,13 +70,12 @@ def create_virtual_key(services: ManagementServices, body: JsonObject) -> JsonOb
 
 def list_virtual_keys(services: ManagementServices, query: Mapping[str, str]) -> JsonObject:
     """Return the virtual keys without their secrets."""
-    now = services.timestamp()
-    return fields.page_of(services.virtual_keys.all(), query, lambda key: virtual_key_view(key, now))
+    return fields.page_of(services.virtual_keys.all(), query, lambda key: virtual_key_view(services, key))
 
 
 def retrieve_virtual_key(services: ManagementServices, slug: str) -> JsonObject:
     """Return one virtual key without its secrets."""
-    return virtual_key_view(services.virtual_keys.get(slug), services.timestamp())
+    return virtual_key_view(services, services.virtual_keys.get(slug))
 
 
 def update_virtual_key(services: ManagementServices, slug: str, body: JsonObject) -> JsonObject:
@@ -94,7 +95,7 @@ def update_virtual_key(services: ManagementServices, slug: str, body: JsonObject
         old,
         name=fields.text(body, "name") or old.name,
         note=fields.text(body, "note", longest=fields.LONGEST_DESCRIPTION) if "note" in body else old.note,
-        limits=_limits(body, old.limits),
+        limits=_limits(body, old.limits, services.timestamp()),
         expires_at=fields.expiry(body, services.timestamp()) if "expires_at" in body else old.expires_at,
         updated_at=services.timestamp(),
     )
@@ -163,17 +164,19 @@ def _forget(services: ManagementServices, secret_name: str) -> None:
         services.secrets.delete(secret_name)
 
 
-def _limits(body: JsonObject, old: JsonObject) -> JsonObject:
-    given: JsonObject = {name: body[name] for name in _LIMITS if name in body}
+def _limits(body: JsonObject, old: JsonObject, now: str) -> JsonObject:
+    """Return the limits that are counted, and what the caller notes beside them."""
+    given: JsonObject = {name: body[name] for name in _NOTES if name in body}
     if "deploymentConfig" in body:
         given["deployment_config"] = body["deploymentConfig"]
     for name, value in given.items():
-        _check_limit(name, value)
-    return {name: value for name, value in {**old, **given}.items() if value is not None}
+        _check_note(name, value)
+    notes = {**{name: value for name, value in old.items() if name in _NOTES}, **given}
+    return {**limits_in(body, old, now), **{name: value for name, value in notes.items() if value is not None}}
 
 
-def _check_limit(name: str, value: Any) -> None:
-    kind = list if name in ("rate_limits", "deployment_config") else dict
+def _check_note(name: str, value: Any) -> None:
+    kind = list if name == "deployment_config" else dict
     if value is not None and not isinstance(value, kind):
         raise fields.wrong_type(name, "a list" if kind is list else "a JSON object")
 

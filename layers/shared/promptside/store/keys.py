@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from promptside.errors import Conflict, InvalidRequest, NotFound
+from promptside.errors import Conflict, InvalidRequest, JsonObject, NotFound
 from promptside.schema.prompt import ApiKey
 from promptside.store.names import KeySpace
 from promptside.store.patience import Patience
@@ -77,9 +77,11 @@ class ApiKeyStore:
         *,
         expires_at: datetime | None = None,
         defaults: KeyDefaults = _NOTHING,
+        limits: JsonObject | None = None,
     ) -> CreatedKey:
         """Make and store a new random key."""
-        return self._store(new_key(), defaults.on(self._record(name, scopes, expires_at)))
+        record = replace(self._record(name, scopes, expires_at), limits=limits or {})
+        return self._store(new_key(), defaults.on(record))
 
     def ensure(self, key: str, name: str, scopes: Collection[str]) -> ApiKey:
         """Store a key that the operator chose, unless it is there already, and return its record.
@@ -115,8 +117,9 @@ class ApiKeyStore:
         name: str | None,
         scopes: Collection[str] | None,
         defaults: KeyDefaults | None = None,
+        limits: JsonObject | None = None,
     ) -> None:
-        """Give a key another name, other scopes or other defaults, at once."""
+        """Give a key another name, other scopes, other defaults or other limits, at once."""
         key = self.get(identifier)
         change: dict[str, Any] = {}
         if name is not None:
@@ -126,6 +129,8 @@ class ApiKeyStore:
             change["scopes"] = sorted(scopes)
         if defaults is not None:
             change["defaults"] = api_key_record(defaults.on(key))["defaults"]
+        if limits is not None:
+            change["limits"] = api_key_record(replace(key, limits=limits))["limits"]
         if change:
             self._set(key, change)
 

@@ -22,8 +22,8 @@ class VirtualKeyRecord:
     """Everything about a virtual key but its secrets.
 
     `settings` are the provider's public fields. `secret_name` is empty when there is no secret. `limits` are
-    kept as the caller wrote them: `{"usage_limits", "rate_limits", "model_config", "deployment_config"}`, each only if
-    given. `revision` grows with every change. Times are RFC 3339 in UTC.
+    `{"usage_limits", "rate_limits", "usage_since", "model_config", "deployment_config"}`, as the caller wrote them and
+    each only if given. `revision` grows with every change. Times are RFC 3339 in UTC.
     """
 
     slug: str
