@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from botocore.exceptions import ReadTimeoutError as ReadTimeout
 
 from promptside.batches.objects import BLOCK, PART, ObjectGone, ObjectRange, Objects
-from promptside.errors import StoreUnavailable
+from promptside.errors import ConfigurationError, StoreUnavailable
 from promptside.store.patience import Patience
 from tests.batch_runs import new_bucket
 from tests.engines import Engine
@@ -129,6 +129,16 @@ def test_keys_are_listed_beyond_one_page() -> None:
             return pages.pop(0)
 
     assert list(Objects(Client(), bucket="b").keys("p/")) == ["a", "b"]
+
+
+@pytest.mark.parametrize("code", ["403", "AccessDenied"])
+def test_a_bucket_that_may_not_be_read_is_a_matter_of_configuration(code: str) -> None:
+    class Client:
+        def head_object(self, **request: Any) -> Any:
+            raise ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "HeadObject")
+
+    with pytest.raises(ConfigurationError, match="the function's role"):
+        Objects(Client(), bucket="b", patience=QUICK).head(ObjectRange("other", "k"))
 
 
 def test_a_bucket_that_is_busy_is_asked_again() -> None:

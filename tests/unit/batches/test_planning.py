@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -183,3 +184,33 @@ def test_results_go_where_a_line_wants_them_and_nowhere_else(engine: Engine, ups
 
 def status(runs: BatchRuns, batch: BatchRecord) -> str:
     return runs.get(batch.batch_id).status
+
+
+NASTY = [
+    b'{"variables": {"name": "Ann"}}', b"", b"  ", b"{", b"null", b"[]", b'"text"', b"1e999", b"NaN", b"\xff\xfe",
+    b"\x00",
+    b'{"variables": 1}', b'{"variables": {"name": "a\\ud800"}}', b'{"custom_id": ""}', b'{"custom_id": "\\ud800"}',
+    b'{"custom_id": "same"}', b'{"prompt_id": ""}', b'{"prompt_id": "hi@9999999999"}', b'{"result": "nowhere"}',
+    b'{"idempotency_key": "k"}', b'{"max_tokens": {}}', b"[" * 5000, b"{" * 5000, b'{"a":' * 200 + b"1" + b"}" * 200,
+    b'{"variables": {"name": "' + b"x" * 1_100_000 + b'"}}', b"9" * 5000, "ä,ö".encode(), b'"open', b'a,"b', b"\r",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("key", ["inbox/hi/a.jsonl", "inbox/hi/a.csv"])
+def test_whatever_a_file_holds_every_line_is_in_one_of_the_two_files(
+    engine: Engine, upstream: Upstream, key: str, seed: int
+) -> None:
+    runs = BatchRuns(engine, upstream.url)
+    lines = random.Random(seed).choices(NASTY, k=60)
+
+    batch = runs.drop(b"name,other\n" + b"\n".join(lines), key=key)
+    found = runs.run(batch.batch_id)
+
+    numbers = [line["line"] for line in (*runs.output(batch.batch_id), *runs.errors(batch.batch_id))]
+    assert found["status"] == "completed"
+    assert "internal_error" not in {code for _, _, code in codes(runs.errors(batch.batch_id))}
+    assert len(numbers) == len(set(numbers)) == found["counts"]["total"] == runs.get(batch.batch_id).total
+    assert found["counts"]["completed"] + found["counts"]["failed"] == found["counts"]["total"]
+    if key.endswith(".jsonl"):
+        assert sorted(numbers) == [1, *(place for place, line in enumerate(lines, start=2) if line.strip())]

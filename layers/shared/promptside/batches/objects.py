@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from promptside.errors import ConfigurationError
 from promptside.store.failures import error_code, store_error
 from promptside.store.patience import Patience, call
 
@@ -20,6 +21,7 @@ _MOST_CUTS = 5
 _DELETES = 1000
 """Keys in one DeleteObjects; S3's limit."""
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"})
+_DENIED = frozenset({"AccessDenied", "403"})
 _NO_SUCH_RANGE = "InvalidRange"
 
 _Answer = TypeVar("_Answer")
@@ -139,6 +141,10 @@ class Objects:
             except ClientError as exc:
                 if error_code(exc) in _GONE:
                     raise ObjectGone from exc
+                if error_code(exc) in _DENIED:
+                    raise ConfigurationError(
+                        f"S3 refused {operation}: check the function's role and the bucket's policy"
+                    ) from exc
                 if error_code(exc) == _NO_SUCH_RANGE:
                     raise _PastTheEnd from exc
                 raise
