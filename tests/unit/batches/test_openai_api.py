@@ -154,6 +154,11 @@ def test_a_config_of_the_call_is_checked_at_once(stack: FileRuns, config: dict[s
     assert (status, given) == (400, code)
 
 
+@pytest.mark.parametrize(("name", "value"), [("x-portkey-metadata", "[1]"), ("x-portkey-request-timeout", "soon")])
+def test_a_header_that_no_line_could_have_is_refused_at_once(stack: FileRuns, name: str, value: str) -> None:
+    assert refused(stack.batch, headers={name: value}) == (400, "invalid_request", name)
+
+
 def test_a_repeated_call_returns_the_same_batch(stack: FileRuns) -> None:
     file = stack.file()["id"]
     headers = {"idempotency-key": "nightly-1"}

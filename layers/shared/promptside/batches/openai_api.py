@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from promptside.api.http import HttpResponse
+from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.paths import path_segments
 from promptside.api.run_routes import list_object, read_limit
+from promptside.api.runs import parse_run
 from promptside.api.tables import Asked
 from promptside.batches.file_services import FileServices, seconds_of
 from promptside.batches.files import file_content
@@ -22,6 +23,7 @@ from promptside.batches.starting import cancel_batch, start_batch
 from promptside.errors import Conflict, Forbidden, InvalidRequest, JsonObject, NotFound
 from promptside.routing.identity import secret_fields
 from promptside.schema.batch import BatchRecord, InputFile
+from promptside.schema.prompt import Reference
 from promptside.service import SCOPE
 
 ENDPOINTS = ("/v1/chat/completions", "/v1/responses", "/v1/prompts/{id}/completions")
@@ -210,8 +212,10 @@ def _is_label(name: str, text: Any) -> bool:
 
 
 def _headers(services: FileServices, headers: Mapping[str, str]) -> dict[str, str]:
-    """Return what holds for each line. Raises InvalidRequest for a config that is none, or that brings a secret."""
+    """Return what holds for each line. Raises InvalidRequest for one that no line could have, or that is a secret."""
     applied = {name: headers[name] for name in APPLIED_HEADERS if headers.get(name, "").strip()}
+    # What every line would fail for is said at once.
+    parse_run(HttpRequest("POST", "/", applied), Reference("any"), trace_id="", trusted=True, body={})
     config = applied.get("x-portkey-config", "").strip()
     if config.startswith("{"):
         option = services.batches.runs.configs.sent(config)[0]
