@@ -20,6 +20,7 @@ from promptside.errors import JsonObject
 
 _MOST_ERRORS = 20
 _SHOWN = 100
+_NOT_RUN = frozenset({"batch_cancelled", "batch_expired"})
 _OUTPUT = click.option(
     "-o",
     "--output",
@@ -157,20 +158,26 @@ def _write_results(context: Context, batch: JsonObject, output: Path | None) -> 
         with tempfile.TemporaryFile() if output is None else _beside(output).open("w+b") as target:
             fetch(context.client, batch["error_file_id"], target)
             target.seek(0)
-            _show_errors(iter(target.readline, b""))
+            kept = "--output keeps" if output is None else f"{_beside(output)} has"
+            _show_errors(iter(target.readline, b""), f"  and more: {kept} all of them")
 
 
 def _beside(output: Path) -> Path:
     return output.with_name(f"{output.stem}.errors.jsonl")
 
 
-def _show_errors(lines: Iterator[bytes]) -> None:
-    for number, line in enumerate(lines):
-        if number == _MOST_ERRORS:
-            say("  and more: --output keeps all of them")
-            return
+def _show_errors(lines: Iterator[bytes], more: str) -> None:
+    """Print the errors of lines that were run; the status says it all of those that were not run any more."""
+    shown = 0
+    for line in lines:
         entry = json.loads(line)
         error = entry["error"]
+        if error["code"] in _NOT_RUN:
+            continue
+        if shown == _MOST_ERRORS:
+            say(more)
+            return
+        shown += 1
         say(f"  {entry['custom_id'] or 'line ' + str(entry['line'])}: {error['message']} ({error['code']})")
 
 
