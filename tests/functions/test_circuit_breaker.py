@@ -293,3 +293,37 @@ def test_serving_goes_on_while_the_table_is_down(stack: Stack) -> None:
         # The other process has seen no failure yet.
         (200, "config.targets[1]", None),
     ]
+
+
+def test_a_target_that_is_left_out_is_not_raced_with(stack: Stack) -> None:
+    config = stack.config(hedge={"after_ms": 5_000})
+    for _ in range(2):
+        stack.post(config)
+
+    assert used(stack.post(config)) == (200, "config.targets[1]", "config.targets[0]")
+    assert stack.asked() == (2, 3)
+
+
+def test_who_loses_a_race_has_not_failed(stack: Stack) -> None:
+    stack.first.default = raw_reply(Fault.HANG)
+    config = stack.config(hedge={"after_ms": 1})
+
+    answers = [used(stack.post(config)) for _ in range(4)]
+
+    assert answers == [(200, "config.targets[1]", None)] * 4
+
+
+def test_a_group_that_is_open_in_part_is_still_used(stack: Stack) -> None:
+    config = stack.config()
+    config["targets"] = [
+        {"strategy": {"mode": "fallback"}, "targets": config["targets"]},
+        {"provider": "openai", "api_key": "sk", "custom_host": "http://127.0.0.1:9"},
+    ]
+
+    answers = [used(stack.post(config)) for _ in range(3)]
+
+    assert answers == [
+        (200, "config.targets[0].targets[1]", None),
+        (200, "config.targets[0].targets[1]", None),
+        (200, "config.targets[0].targets[1]", "config.targets[0].targets[0]"),
+    ]

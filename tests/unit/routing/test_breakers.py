@@ -2,7 +2,9 @@
 
 import io
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -269,3 +271,42 @@ def test_a_table_that_is_back_is_used_again(processes: Processes) -> None:
     second.refresh([of], NOW + 31)
 
     assert second.is_open(of, NOW + 31)
+
+
+@pytest.mark.parametrize(("threshold", "opens"), [(24, True), (25, False)])
+def test_failures_at_the_same_moment_are_all_counted_once(
+    processes: Processes, threshold: int, opens: bool, log_output: io.StringIO
+) -> None:
+    first, second = processes.breakers
+    of = circuit(failure_threshold=threshold)
+    together = threading.Barrier(6)
+
+    def fail(breakers: Breakers) -> None:
+        together.wait()
+        for _ in range(4):
+            breakers.failed(of, NOW)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(fail, [first, second] * 3))
+    first.refresh([of], NOW + REFRESH_SECONDS)
+
+    assert first.is_open(of, NOW + REFRESH_SECONDS) is opens
+    assert log_output.getvalue().count("circuit_opened") == int(opens)
+
+
+def test_of_many_that_ask_one_has_the_trial(processes: Processes) -> None:
+    of = circuit(failure_threshold=1)
+    processes.breakers[0].failed(of, NOW)
+    later = NOW + COOLDOWN
+    for each in processes.breakers:
+        each.refresh([of], later)
+    together = threading.Barrier(8)
+
+    def ask(breakers: Breakers) -> bool:
+        together.wait()
+        return breakers.may_try(of, later)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, processes.breakers * 4))
+
+    assert answers.count(True) == 1
