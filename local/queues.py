@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from local.containers import HOST as CONTAINERS_HOST
+
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -103,7 +105,7 @@ def refuses_browsers(scope: Message) -> bool:
     """Tell whether a call comes from a web page: from elsewhere, or by a name that only points here."""
     headers = dict(scope["headers"])
     host = headers.get(b"host", b"").decode("latin-1").rpartition(":")[0] or headers.get(b"host", b"").decode("latin-1")
-    ours = host in {"127.0.0.1", "localhost"} or host.endswith(".localhost")
+    ours = host in {"127.0.0.1", "localhost", CONTAINERS_HOST} or host.endswith(".localhost")
     return b"origin" in headers or b"sec-fetch-site" in headers or not ours
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.prompt_files import PromptFile
+from local.containers import write_container_environment
 from local.environment import BotocoreChain, EnvironmentSecretStore
 from local.events import LocalEvents
 from local.executions import MACHINE_ARN
@@ -47,6 +48,7 @@ def build_stack(options: Options, environment: Mapping[str, str], *, store_url: 
     variables = function_environment(environment, store_url=store_url, demo_url=demo_url)
     # The management function reads its settings when it is imported, as it does on Lambda.
     os.environ.update(variables)  # noqa: TID251 - the local run plays Lambda's part
+    write_container_environment(options.state_directory, variables)
     settings = Settings.from_env({**environment, **variables})
     client = dynamodb_client(settings)
     try:
