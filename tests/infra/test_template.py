@@ -425,15 +425,20 @@ def test_the_prompt_table_survives_mistakes() -> None:
     assert template()["Parameters"]["TableDeletionProtection"]["Default"] == "true"
 
 
-def test_what_runs_prompts_writes_to_the_run_table_only() -> None:
+def test_what_runs_prompts_writes_to_the_run_table_and_counts_budgets_only() -> None:
     writes = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
     tables = [
-        statement["Resource"]
+        (statement["Resource"], statement.get("Condition"))
         for statement in statements_of("StreamingRole")
         if writes & set(as_list(statement["Action"]))
     ]
 
-    assert tables == [{"Fn::GetAtt": "RunTable.Arn"}] * 2
+    counters = {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*#usage#*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    run_table = ({"Fn::GetAtt": "RunTable.Arn"}, None)
+    assert tables == [run_table, run_table, ({"Fn::GetAtt": "PromptTable.Arn"}, counters)]
 
 
 def test_the_run_table_forgets_by_itself() -> None:

@@ -15,14 +15,14 @@ from typing import Any
 from promptside.errors import InvalidRequest, JsonObject
 from promptside.management import fields
 from promptside.management.services import ManagementServices
-from promptside.metering.limits import NANO, RATE_UNITS, TYPES, Limit, budget_of, limits_of, listed
+from promptside.metering.limits import NANO, RATE_UNITS, TYPES, Limit, budgets_of, limits_of, listed
 from promptside.schema.limits import Subject
 from promptside.store.keys import timestamp
 
 FIELDS = frozenset({"rate_limits", "usage_limits", "reset_usage"})
 """What a body may say about limits."""
 
-_RATES, _BUDGETS, _SINCE = "rate_limits", "usage_limits", "usage_since"
+_RATES, _BUDGETS, _SINCE, _ROUND = "rate_limits", "usage_limits", "usage_since", "usage_round"
 _MOST_LIMITS = 20
 _LARGEST = 10**12
 _SHOWN = frozenset({"current_usage", "next_usage_reset_at"})
@@ -35,15 +35,15 @@ def limits_in(body: JsonObject, old: JsonObject, now: str) -> JsonObject:
 
     `reset_usage` lets the budgets count from nothing. Raises InvalidRequest that gives the path.
     """
-    new = {name: value for name, value in old.items() if name in (_RATES, _BUDGETS, _SINCE)}
+    new = {name: value for name, value in old.items() if name in (_RATES, _BUDGETS, _SINCE, _ROUND)}
     if _RATES in body:
         new[_RATES] = _each(body[_RATES], _RATES, _rate)
     if _BUDGETS in body:
         new[_BUDGETS] = _each(body[_BUDGETS], _BUDGETS, _budget)
     if body.get("reset_usage") is not None and fields.flag(body, "reset_usage"):
-        new[_SINCE] = now
+        new |= {_SINCE: now, _ROUND: new.get(_ROUND, 0) + 1}
     if not new.get(_BUDGETS):
-        new.pop(_SINCE, None)
+        new = {_RATES: new.get(_RATES)}
     else:
         new.setdefault(_SINCE, now)
     new = {name: value for name, value in new.items() if value}
@@ -58,7 +58,7 @@ def limits_view(services: ManagementServices, subject: Subject) -> tuple[JsonObj
     view: JsonObject = {_RATES: stored.get(_RATES), _BUDGETS: None}
     if not budgets:
         return view, False
-    limits = [budget_of(budget, stored.get(_SINCE)) for budget in budgets]
+    limits = budgets_of(stored)
     used = _used(services, subject, limits)
     shown = [
         {**budget, **_standing(limit, amount, services.now())}

@@ -23,7 +23,7 @@ from promptside.providers.registry import ALIASES, get_provider
 from promptside.store.virtual_keys import VirtualKeyRecord
 
 _NOTES = ("model_config", "deployment_config")
-_LIMITS = ("usage_limits", "rate_limits", "usage_since", *_NOTES)
+_LIMITS = ("usage_limits", "rate_limits", "usage_since", "usage_round", *_NOTES)
 _OURS = frozenset(
     {
         "name", "slug", "provider", "ai_provider_name", "note", "workspace_id", "expires_at", "type", "sub-type",

@@ -20,7 +20,7 @@ def tell(standing: Standing, *, workspace: str) -> None:
     log_event(
         "budget_alert",
         subject=subject.kind,
-        name=subject.name,
+        subject_name=subject.name,
         type=limit.type,
         used=limit.shown(standing.used),
         threshold=limit.shown(limit.alert_at or 0),

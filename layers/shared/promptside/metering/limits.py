@@ -42,7 +42,7 @@ class Limit:
     """At most `most` of a type in each window. `span` says which, for messages.
 
     `unit` is one of RATE_UNITS; of a budget it is `monthly`, `weekly`, `<n>d`, or `once` for one that is never reset. A
-    budget counts from `since`, in unix seconds. When `alert_at` is reached, somebody is told.
+    budget counts from `since`, in unix seconds, and anew in each `round`. When `alert_at` is reached, somebody is told.
     """
 
     type: Type
@@ -51,6 +51,7 @@ class Limit:
     span: str
     budget: bool = False
     since: int = 0
+    round: int = 0
     alert_at: int | None = None
 
     def window(self, now: float) -> Window:
@@ -70,7 +71,7 @@ class Limit:
         name = f"{self.type}#{self.unit}#{window.start}"
         owner = f"{subject.kind}#{subject.id}"
         if self.budget or window.end is None:
-            return Counter(owner, f"budget#{name}#{self.since}")
+            return Counter(owner, f"budget#{name}#{self.since}#{self.round}")
         return Counter(owner, name, window.end + _RATES_KEPT_SECONDS)
 
     def shown(self, amount: int) -> str:
@@ -84,25 +85,13 @@ def limits_of(stored: JsonObject) -> Iterator[Limit]:
     """Yield the limits of a subject, rate limits first; they were checked when they were stored."""
     for rate in listed(stored.get("rate_limits")):
         yield Limit(rate["type"], rate["unit"], counted(rate["type"], rate["value"]), f"per {RATE_UNITS[rate['unit']]}")
-    since = stored.get("usage_since")
     for budget in listed(stored.get("usage_limits")):
-        yield budget_of(budget, since)
+        yield _budget(budget, stored)
 
 
-def budget_of(budget: JsonObject, since: str | None) -> Limit:
-    """Return one of the usage limits; `since` is RFC 3339, the moment when counting began."""
-    of_type: Type = budget.get("type", "cost")
-    alert = budget.get("alert_threshold")
-    unit, span = _reset(budget)
-    return Limit(
-        of_type,
-        unit,
-        counted(of_type, budget["credit_limit"]),
-        span,
-        budget=True,
-        since=0 if since is None else int(datetime.fromisoformat(since).timestamp()),
-        alert_at=None if alert is None else counted(of_type, alert),
-    )
+def budgets_of(stored: JsonObject) -> list[Limit]:
+    """Return the usage limits of a subject."""
+    return [limit for limit in limits_of(stored) if limit.budget]
 
 
 def listed(value: Any) -> list[JsonObject]:
@@ -117,6 +106,22 @@ def counted(of_type: Type, value: float) -> int:
     if of_type == "cost":
         return int((Decimal(str(value)) * NANO).to_integral_value(ROUND_CEILING))
     return int(value)
+
+
+def _budget(budget: JsonObject, stored: JsonObject) -> Limit:
+    of_type: Type = budget.get("type", "cost")
+    alert, since = budget.get("alert_threshold"), stored.get("usage_since")
+    unit, span = _reset(budget)
+    return Limit(
+        of_type,
+        unit,
+        counted(of_type, budget["credit_limit"]),
+        span,
+        budget=True,
+        since=0 if since is None else int(datetime.fromisoformat(since).timestamp()),
+        round=stored.get("usage_round", 0),
+        alert_at=None if alert is None else counted(of_type, alert),
+    )
 
 
 def _reset(budget: JsonObject) -> tuple[str, str]:

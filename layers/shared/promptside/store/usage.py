@@ -1,7 +1,7 @@
 """What was used of each limit: one item for each window, counted up under a condition, so that no two calls overrun it.
 
-    <workspace>#usage#<kind>#<id>   <type>#<unit>#<start>                 used, expires_at           run table
-    <workspace>#usage#<kind>#<id>   budget#<type>#<unit>#<start>#<since>  used, alerted              prompt table
+    <workspace>#usage#<kind>#<id>   <type>#<unit>#<start>                          used, expires_at  run table
+    <workspace>#usage#<kind>#<id>   budget#<type>#<unit>#<start>#<since>#<round>   used, alerted     prompt table
 
 Rate limits are in the table that forgets by itself, budgets in the one that is backed up.
 """
