@@ -12,6 +12,7 @@ from typing import Any
 from local.executions import Executions
 from local.functions import LocalContext
 from local.inbox import Inbox
+from local.invokes import Invokes
 from local.lazy import LazyFunction
 from local.pollers import Poller, Source
 from local.resources import BUCKET, INBOX, ORDERED_RUNS, RUNS, QueueUrls, create_resources
@@ -37,6 +38,7 @@ class LocalEvents:
         self._stop = threading.Event()
         self.inbox = directory / "inbox"
         self.executions = Executions(directory / "executions", definition, self._world)
+        self.answer = Invokes(self.invoke, self.executions)
 
     def start(self) -> None:
         """Start in the background; `wait` tells when all of it is there."""

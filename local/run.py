@@ -83,7 +83,7 @@ def run(options: Options, environment: Mapping[str, str], running: ExitStack) ->
     demo = _start_demo(running)
     stack = build_stack(options, environment, store_url=store.address(), demo_url=demo.url)
     server.answer = stack.front
-    machines.answer = stack.events.executions
+    machines.answer = stack.events.answer
     running.callback(stack.events.stop)
     _serve(server)
     _serve(machines)

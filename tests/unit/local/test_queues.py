@@ -164,6 +164,17 @@ def test_the_parent_is_asked_for_state_machines(tmp_path: Path) -> None:
         assert json.loads(parent.requests[0].body) == {"stateMachineArn": "arn:m", "name": "n", "input": "{}"}
 
 
+def test_the_parent_is_asked_for_functions(tmp_path: Path) -> None:
+    reply = json_reply({"errorType": "RunError"}, headers={"x-amz-function-error": "Unhandled"})
+    with Upstream(reply) as parent, running(tmp_path, parent.url) as engine:
+        answer = engine.client("lambda").invoke(FunctionName="promptside-events:live", Payload=b'{"prompt_id": "a"}')
+
+        assert (answer["FunctionError"], json.load(answer["Payload"])) == ("Unhandled", {"errorType": "RunError"})
+        request = parent.requests[0]
+        assert request.path == "/2015-03-31/functions/promptside-events%3Alive/invocations"
+        assert json.loads(request.body) == {"prompt_id": "a"}
+
+
 def test_without_a_parent_state_machines_do_not_answer(engine: Running) -> None:
     with pytest.raises(ClientError, match=r"ServiceUnavailable"):
         engine.client("stepfunctions").start_execution(stateMachineArn="arn:m", name="n", input="{}")
