@@ -281,3 +281,19 @@ def test_an_event_driven_run_follows_the_experiment_by_the_metadata_of_its_order
         for outcome in runs.results.delivered
     }
     assert answered == {user: run(stack, slug, user) for user in users}
+
+
+def test_an_experiment_takes_the_scope_of_publishing(stack: WholeStack, upstream: Upstream) -> None:
+    slug = with_prompt(stack, "pp-scoped", upstream)
+    body = {"name": "k", "scopes": ["prompts.update"]}
+    author = stack.manage.create("/v1/api-keys/workspace/service", body)["key"]
+    body = {"name": "k", "scopes": ["prompts.update", "prompts.publish"]}
+    publisher = stack.manage.create("/v1/api-keys/workspace/service", body)["key"]
+
+    def change_as(key: str, change: Any) -> int:
+        return stack.manage.call("PUT", f"/v1/prompts/{slug}", change, key=key).status
+
+    assert change_as(author, {"experiment": SPLIT}) == 403
+    assert change_as(author, {"experiment": None, "string": _chat("three")}) == 403
+    assert change_as(author, {"name": "Other"}) == 200
+    assert change_as(publisher, {"experiment": SPLIT}) == 200

@@ -310,3 +310,14 @@ def test_of_many_that_ask_one_has_the_trial(processes: Processes) -> None:
         answers = list(pool.map(ask, processes.breakers * 4))
 
     assert answers.count(True) == 1
+
+
+def test_who_fails_meanwhile_learns_that_another_has_opened_the_circuit(processes: Processes) -> None:
+    first, second = processes.breakers
+    of = circuit(failure_threshold=2)
+    first.failed(of, NOW)
+    first.failed(of, NOW)
+
+    second.failed(of, NOW + 1)
+
+    assert [second.is_open(of, NOW + seconds) for seconds in (1, 59, 60)] == [True, True, False]

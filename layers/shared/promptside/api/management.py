@@ -91,7 +91,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/prompts", "prompts.create", lambda s, a: prompts.create_prompt(s, a.body)),
     Route("GET", "/prompts", "prompts.list", lambda s, a: prompts.list_prompts(s, a.query)),
     Route("GET", _PROMPT, "prompts.read", lambda s, a: prompts.retrieve_prompt(s, a.names["name"], a.query)),
-    Route("PUT", _PROMPT, "prompts.update", lambda s, a: prompts.update_prompt(s, a.names["name"], a.body)),
+    Route(
+        "PUT",
+        _PROMPT,
+        "prompts.update",
+        lambda s, a: prompts.update_prompt(s, a.names["name"], a.body, caller=a.caller),
+    ),
     Route("DELETE", _PROMPT, "prompts.delete", lambda s, a: prompts.delete_prompt(s, a.names["name"])),
     Route(
         "PUT",

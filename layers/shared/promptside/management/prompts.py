@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from promptside.errors import Conflict, InvalidRequest, JsonObject
+from promptside.errors import Conflict, Forbidden, InvalidRequest, JsonObject
 from promptside.management import fields
 from promptside.management.drafts import check_prompt, kind_of, new_slug, template_string
 from promptside.management.experiments import experiment_in
@@ -18,7 +18,7 @@ from promptside.management.pointers import matching, renamed
 from promptside.management.services import ManagementServices
 from promptside.management.views import prompt_item, prompt_view
 from promptside.management.warnings import draft_warnings, with_warnings
-from promptside.schema.prompt import PromptVersion
+from promptside.schema.prompt import ApiKey, PromptVersion
 from promptside.store.names import is_slug
 from promptside.store.records import Pointer
 from promptside.store.versioned import Version, VersionedStore, version_id
@@ -30,6 +30,7 @@ VERSION_FIELDS = (
     "template_metadata", "variables_schema",
 )  # fmt: skip
 """A body with any of these makes a new version."""
+PUBLISH_SCOPE = "prompts.publish"
 
 
 def create_prompt(services: ManagementServices, body: JsonObject) -> JsonObject:
@@ -67,11 +68,18 @@ def create_prompt(services: ManagementServices, body: JsonObject) -> JsonObject:
     return with_warnings(answer, draft_warnings(services, version))
 
 
-def update_prompt(services: ManagementServices, name: str, body: JsonObject) -> JsonObject:
+def update_prompt(
+    services: ManagementServices, name: str, body: JsonObject, *, caller: ApiKey | None = None
+) -> JsonObject:
     """Change name, collection, status, experiment or limits in place; anything else makes a new version, not published.
 
-    Answers `{"id", "slug", "prompt_version_id", "warnings"?}` for a new version, else `{}`.
+    Answers `{"id", "slug", "prompt_version_id", "warnings"?}` for a new version, else `{}`. An experiment decides what
+    calls get, so it takes the scope of publishing: `caller` is the key that asks, None when nobody has to be asked.
     """
+    if "experiment" in body and caller is not None and not caller.allows(PUBLISH_SCOPE):
+        raise Forbidden(
+            f"This API key lacks the scope '{PUBLISH_SCOPE}', which an experiment needs", param="experiment"
+        )
     if not any(field in body for field in VERSION_FIELDS):
         _change_in_place(services, name, body)
         return {}

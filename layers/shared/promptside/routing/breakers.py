@@ -150,6 +150,11 @@ class Breakers:
                 ),
                 now,
             )
+            if shared is not None and shared.open_until is not None and now < shared.open_until:
+                # Another process has opened it since we last looked.
+                with self._lock:
+                    known.open_until, known.trial_until = shared.open_until, shared.trial_until
+                return
             if not _reached(rules, shared or own):
                 return
         self._open(circuit, known, now)
