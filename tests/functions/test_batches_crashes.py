@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from promptside.batches.base import ChunkUnfinished, part_key
 from promptside.batches.starting import cancel_batch
@@ -85,6 +87,46 @@ def test_a_chunk_that_is_invoked_again_pays_nothing_and_counts_once(engine: Engi
     tally = runs.get(batch.batch_id).tally
     assert (tally.completed, tally.failed, tally.total_tokens) == (1, 1, 5)
     assert calls(upstream) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"), [("dynamodb", "TransactWriteItems"), ("s3", "PutObject"), ("dynamodb", "GetItem")]
+)
+def test_a_store_that_fails_in_a_chunk_costs_another_invocation_and_no_money(
+    engine: Engine, upstream: Upstream, service: str, operation: str
+) -> None:
+    runs = BatchRuns(engine, upstream.url)
+    batch = runs.submit([request_line("a"), "bad"])
+    runs.step("plan-batch", batch.batch_id)
+    (chunk,) = runs.chunks(batch.batch_id)
+
+    with failing(engine, service, operation), pytest.raises(StoreUnavailable):
+        runs.step("run-chunk", batch.batch_id, chunk=chunk)
+    runs.step("run-chunk", batch.batch_id, chunk=chunk)
+    found = runs.step("finish-batch", batch.batch_id)
+
+    assert (found["counts"]["completed"], found["counts"]["failed"]) == (1, 1)
+    assert calls(upstream) == {"a": 1}
+
+
+def test_a_status_that_cannot_be_read_for_a_while_stops_no_line(engine: Engine, upstream: Upstream) -> None:
+    runs = BatchRuns(engine, upstream.url, event_concurrency=1)
+    batch = runs.submit([request_line("a"), request_line("b")])
+    runs.step("plan-batch", batch.batch_id)
+    (chunk,) = runs.chunks(batch.batch_id)
+
+    with contextlib.ExitStack() as faults:
+
+        def break_reads(request: Request) -> Reply:
+            if said(request) == "a":
+                faults.enter_context(failing(engine, "dynamodb", "GetItem"))
+                runs.services.runs.sleep(3.0)
+            return GOOD
+
+        upstream.default = break_reads
+        runs.step("run-chunk", batch.batch_id, chunk=chunk)
+
+    assert runs.get(batch.batch_id).tally.completed == 2
 
 
 def test_planning_and_finishing_twice_changes_nothing(engine: Engine, upstream: Upstream) -> None:
@@ -268,6 +310,21 @@ def test_memory_stays_flat_however_large_the_input_is(engine: Engine, upstream: 
     # 80 MB of input; what grows is the index of its chunks.
     assert sizes[1] - sizes[0] < 24 * 1024 * 1024
     assert runs.get(large.batch_id).total == 40_000
+
+
+@contextlib.contextmanager
+def failing(engine: Engine, service: str, operation: str) -> Iterator[None]:
+    """Let no call of an operation through, as if there were no network."""
+    events = engine.client(service).meta.events
+
+    def fail(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="http://nowhere")
+
+    events.register(f"before-send.{service}.{operation}", fail)
+    try:
+        yield
+    finally:
+        events.unregister(f"before-send.{service}.{operation}", fail)
 
 
 def peak(runs: BatchRuns, upstream: Upstream, batch_id: str) -> int:
