@@ -350,6 +350,12 @@ def test_every_source_of_the_queues_is_capped_and_reports_single_messages() -> N
     assert template()["Parameters"]["EventMaximumConcurrency"]["MinValue"] == 2
 
 
+def test_all_of_the_events_function_can_be_capped_together() -> None:
+    assert functions()["EventsFunction"]["ReservedConcurrentExecutions"] == {
+        "Fn::If": ["HasEventReservedConcurrency", {"Ref": "EventReservedConcurrency"}, {"Ref": "AWS::NoValue"}]
+    }
+
+
 def test_a_function_that_events_call_keeps_what_it_could_not_do() -> None:
     for name, function in functions().items():
         kinds = {event["Type"] for event in function.get("Events", {}).values()}
@@ -401,7 +407,7 @@ def test_the_bucket_is_private_encrypted_and_forgets() -> None:
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert "VersioningConfiguration" not in bucket
     expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
-    kept = dict.fromkeys(["batches/", "files/", "results/", "inbox/"], {"Ref": "RecordDays"})
+    kept = {prefix: {"Ref": "RecordDays"} for prefix in ("batches/", "files/", "results/", "inbox/")}
     assert expiring == {**kept, "uploads/": 2}
     assert rules[-1]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
     assert bucket["NotificationConfiguration"]["EventBridgeConfiguration"] == {"EventBridgeEnabled": True}
