@@ -248,6 +248,44 @@ def test_a_batch_goes_on_when_it_is_left_and_can_be_come_back_to(stack: Stack, c
     assert json.loads(cli.run("runs", "get", runs[1].split()[0]).output)["batch_id"] == batch_id
 
 
+def test_a_batch_is_cancelled_when_that_was_asked_for(stack: Stack, cli: Cli) -> None:
+    (cli.folder / "a.jsonl").write_text('{"variables": {"name": "slow two"}}\n')
+    stack.provider.held.clear()
+    stack.provider.go.clear()
+
+    with cli.start("batch", "run", "a.jsonl", "-p", "hello", "--cancel", "-o", "out.jsonl") as left:
+        assert stack.provider.held.wait(20)
+        left.send_signal(signal.SIGINT)
+        assert left.stderr is not None
+        said = [line for line in iter(left.stderr.readline, "Cancelling: what has begun is finished first\n") if line]
+        stack.provider.go.set()
+        errors = left.communicate()[1]
+    stack.result()
+
+    assert said[0].startswith("Batch batch_")
+    assert (left.returncode, errors.splitlines()[-1]) == (1, "Cancelled: 1 of 1 lines, 0 failed")
+
+
+def test_a_terminal_shows_a_bar(stack: Stack, cli: Cli) -> None:
+    (cli.folder / "a.jsonl").write_text('{"variables": {"name": "t1"}}\n')
+
+    shown = cli.in_terminal("batch", "run", "a.jsonl", "-p", "hello", "-o", "out.jsonl")
+    stack.result()
+
+    assert shown.code == 0
+    assert "1/1" in shown.output
+    assert shown.output.rstrip().endswith("Completed: 1 of 1 lines, 0 failed")
+
+
+def test_a_batch_can_be_started_and_left(stack: Stack, cli: Cli) -> None:
+    (cli.folder / "a.jsonl").write_text('{"variables": {"name": "u1"}}\n')
+
+    started = cli.run("batch", "run", "a.jsonl", "-p", "hello", "--no-wait")
+    event = stack.result()
+
+    assert (started.code, started.output, started.errors) == (0, event["detail"]["batch_id"] + "\n", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
