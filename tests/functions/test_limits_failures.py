@@ -1,9 +1,12 @@
 """Limits while tables fail, and what runs without limits ask of them: nothing."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from tests.store_proxy import Forward, StoreProxy
 from tests.upstream import Upstream
 from tests.whole_stack import WholeStack, whole_stack
 
+ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[2] / "layers" / "shared")}
 NOT_COUNTED = "x-promptside-limits-not-counted"
 
 
@@ -73,6 +77,16 @@ def test_a_run_without_limits_asks_the_tables_for_nothing_more(
 
         assert limited.run(slug, key).status == 200
         assert proxy.operations == ["BatchGetItem"]
+
+
+def test_a_function_starts_without_what_limits_need() -> None:
+    program = (
+        "import sys, promptside.wiring, promptside.api.routes, promptside.attempts.routed\n"
+        "print([name for name in sys.modules if name.startswith(('promptside.metering', 'promptside.store.usage'))])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=ENVIRONMENT, check=True)
+
+    assert found.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from promptside.attempts.paid import may_have_cost, may_have_worked
-from promptside.errors import PromptsideError
+from promptside.attempts.paid import may_have_cost
+from promptside.errors import PromptsideError, ProviderNotConnected
 from promptside.exchange import Prepared
 from promptside.schema.prompt import Resolution
 from promptside.schema.request import RunRequest
@@ -80,4 +80,4 @@ def settle_stream(charge: Charge | None, prepared: Prepared, ended: ChunkStream)
 
 def _refund(charge: Charge | None, error: PromptsideError) -> None:
     if charge is not None and not may_have_cost(error):
-        charge.refund(requests=not may_have_worked(error) and error.upstream_status is None)
+        charge.refund(requests=isinstance(error, ProviderNotConnected))
