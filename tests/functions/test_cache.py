@@ -10,6 +10,7 @@ import pytest
 
 from promptside.api.http import HttpResponse
 from promptside.store.answers import AnswerStore
+from promptside.store.vectors import VectorStore
 from tests.engines import Engine
 from tests.functions.test_completions import ANSWER, STREAM
 from tests.product import Product, events_of, json_of, whole
@@ -38,9 +39,13 @@ class Cached:
         ids = count(1)
         self.now = 1_795_300_000.0
         client = engine.client("dynamodb") if url is None else engine.new_client("dynamodb", url=url)
-        store = AnswerStore(client, table=engine.new_table(), workspace="default", new_id=lambda: f"a{next(ids)}")
+        table = engine.new_table()
+        store = AnswerStore(client, table=table, workspace="default", new_id=lambda: f"a{next(ids)}")
+        vectors = VectorStore(client, table=table, workspace="default")
         self.product = Product(upstream.url, allowed_custom_hosts=("127.0.0.1",), **options)
-        self.product.services = replace(self.product.services, answers=store, clock=lambda: self.now)
+        self.product.services = replace(
+            self.product.services, answers=store, vectors=lambda: vectors, clock=lambda: self.now
+        )
 
     def run(
         self, body: Any = None, config: Any = SIMPLE, *, headers: Mapping[str, str] | None = None

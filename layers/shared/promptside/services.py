@@ -21,6 +21,7 @@ from promptside.variable_schemas import VariableChecker
 
 if TYPE_CHECKING:
     from promptside.store.usage import UsageStore
+    from promptside.store.vectors import VectorStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Services:
     random: Callable[[], float] = random.random
     claims: ClaimStore | None = None
     answers: AnswerStore | None = None
+    vectors: Callable[[], VectorStore] | None = None
+    """Gives the store of vectors, which only semantic caches have a use for."""
     breakers: Breakers = field(default_factory=Breakers)
     usage: Callable[[], UsageStore] | None = None
     """Gives the store of what is used of limits, which most runs have none of."""

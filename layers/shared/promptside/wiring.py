@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from promptside.management.services import ManagementServices
     from promptside.store.runs import RunStore
     from promptside.store.usage import UsageStore
+    from promptside.store.vectors import VectorStore
 
 _STORE_TIMEOUT_SECONDS = 2
 _OBJECT_TIMEOUT_SECONDS = 10
@@ -61,10 +62,11 @@ def build_events(settings: Settings, *, secrets: SecretStore | None = None) -> E
 
 def _services(settings: Settings, client: Any, secrets: SecretStore) -> Services:
     set_level(settings.log_level)
-    claims, breakers, answers = None, None, None
+    claims, breakers, answers, vectors = None, None, None, None
     if settings.run_table is not None:
         claims = ClaimStore(client, table=settings.run_table, workspace=settings.workspace)
         answers = AnswerStore(client, table=settings.run_table, workspace=settings.workspace, new_id=new_id)
+        vectors = _vectors(client, table=settings.run_table, workspace=settings.workspace)
         breakers = BreakerStore(client, table=settings.run_table, workspace=settings.workspace)
     return Services(
         prompts=DynamoPromptReader(client, table=settings.table, workspace=settings.workspace),
@@ -75,9 +77,21 @@ def _services(settings: Settings, client: Any, secrets: SecretStore) -> Services
         new_id=new_id,
         claims=claims,
         answers=answers,
+        vectors=vectors,
         breakers=Breakers(breakers),
         usage=_usage(settings, client),
     )
+
+
+def _vectors(client: Any, *, table: str, workspace: str) -> Callable[[], VectorStore]:
+    @cache
+    def vectors() -> VectorStore:
+        # Most caches are simple ones.
+        from promptside.store.vectors import VectorStore
+
+        return VectorStore(client, table=table, workspace=workspace)
+
+    return vectors
 
 
 def _usage(settings: Settings, client: Any) -> Callable[[], UsageStore]:

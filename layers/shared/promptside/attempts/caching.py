@@ -45,56 +45,78 @@ class Keeper:
     trace_id: str
     refresh: bool = False
     status: str = field(default="MISS", init=False)
+    unread: bool = field(default=False, init=False)
+    """Whether the table did not answer."""
 
     def find(self) -> Completion | None:
         """Return the answer that was kept, if it is young enough."""
         if self.refresh:
             self.status = "REFRESH"
             return None
+        found = self.recall(self.digest)
+        if found is not None:
+            self.status = "HIT"
+        return found
+
+    def keep(self, body: Completion) -> bool:
+        """Keep an answer that is complete; False when it could not be."""
+        data = json.dumps(body).encode()
+        try:
+            kept = self.store.put(self.digest, data, now=self.services.clock(), seconds=self.seconds)
+        except PromptsideError as error:
+            self.tell("cache_not_written", error)
+            return False
+        if not kept:
+            log_event("answer_too_large_to_cache", trace_id=self.trace_id, bytes=len(data))
+        return kept
+
+    @property
+    def seconds(self) -> float:
+        """How long an answer is kept."""
+        return self.settings.max_age_seconds or KEPT_SECONDS
+
+    def recall(self, digest: str) -> Completion | None:
+        """Return an answer that was kept, if it is young enough."""
         now = self.services.clock()
         try:
-            found = self.store.find(self.digest, now=now)
+            found = self.store.find(digest, now=now)
         except PromptsideError as error:
-            self._tell("cache_not_read", error)
+            self.unread = True
+            self.tell("cache_not_read", error)
             return None
         oldest = self.settings.max_age_seconds
         if found is None or (oldest is not None and now - found.stored_at >= oldest):
             return None
-        self.status = "HIT"
         body: Completion = json.loads(found.data)
         return body
 
-    def keep(self, body: Completion) -> None:
-        """Keep an answer that is complete."""
-        seconds = self.settings.max_age_seconds or KEPT_SECONDS
-        data = json.dumps(body).encode()
-        try:
-            if not self.store.put(self.digest, data, now=self.services.clock(), seconds=seconds):
-                log_event("answer_too_large_to_cache", trace_id=self.trace_id, bytes=len(data))
-        except PromptsideError as error:
-            self._tell("cache_not_written", error)
-
-    def _tell(self, event: str, error: PromptsideError) -> None:
+    def tell(self, event: str, error: PromptsideError) -> None:
+        """Write what went wrong to the log."""
         log_event(event, trace_id=self.trace_id, code=error.code)
 
 
 def keeper_of(services: Services, settings: CacheSettings, request: RunRequest, prepared: Prepared) -> Keeper | None:
     """Return the keeper of a run, None when nothing of it may be kept."""
-    headers = request.headers
-    if services.answers is None or headers.get(_DEBUG, "").lower() == "false":
+    if services.answers is None or request.headers.get(_DEBUG, "").lower() == "false":
         return None
-    digest = answer_digest(request, prepared, namespace=headers.get(_NAMESPACE) or settings.namespace)
-    refresh = headers.get(_REFRESH, "").lower() == "true"
+    digest = digest_of(decisive(settings, request, prepared))
+    refresh = request.headers.get(_REFRESH, "").lower() == "true"
     return Keeper(services, services.answers, settings, digest, request.trace_id, refresh=refresh)
 
 
-def answer_digest(request: RunRequest, prepared: Prepared, *, namespace: str | None) -> str:
-    """Return the SHA-256 of everything that decides the answer, or who may be given it."""
+def decisive(settings: CacheSettings, request: RunRequest, prepared: Prepared) -> list[object]:
+    """Return everything that decides the answer, or who may be given it, the messages first."""
     call, target = prepared.call, prepared.target
     parameters = {name: value for name, value in call.parameters.items() if name != "stream_options"}
-    asked = [call.kind, call.model, call.messages, call.prompt, parameters, call.strict_params, request.strict_openai]
+    asked = [call.kind, call.model, call.prompt, parameters, call.strict_params, request.strict_openai]
     whom = [target.provider.name, dict(target.settings), _credentials(prepared), dict(request.forwarded_headers)]
-    return _digest([asked, whom, dict(request.metadata), namespace])
+    namespace = request.headers.get(_NAMESPACE) or settings.namespace
+    return [call.messages, asked, whom, dict(request.metadata), namespace]
+
+
+def digest_of(value: object) -> str:
+    """Return the SHA-256 of a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 class CollectedChunks:
@@ -179,8 +201,4 @@ def _credentials(prepared: Prepared) -> str:
     target = prepared.target
     if target.secret is not None:
         return f"stored {target.secret}"
-    return _digest(dict(target.credentials))
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return digest_of(dict(target.credentials))

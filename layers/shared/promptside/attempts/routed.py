@@ -119,7 +119,7 @@ class _Routed:
         retries = Retries(option.retry, self.pace)
         try:
             request, prepared = self._prepare(option)
-            keeper = self._keeper(option, request, prepared)
+            keeper = self._keeper(option, request, prepared, cancellation)
             if keeper is not None:
                 kept = keeper.find()
                 prepared = replace(prepared, option=option.path, cache=keeper.status)
@@ -160,9 +160,23 @@ class _Routed:
             provider=error.provider,
         )
 
-    def _keeper(self, option: Option, request: RunRequest, prepared: Prepared) -> Keeper | None:
+    def _keeper(
+        self, option: Option, request: RunRequest, prepared: Prepared, cancellation: Cancellation | None
+    ) -> Keeper | None:
         if option.cache is None:
             return None
+        if option.cache.mode == "semantic":
+            from promptside.attempts.similar import similar_keeper_of
+
+            return similar_keeper_of(
+                self.services,
+                option.cache,
+                request,
+                prepared,
+                virtual_keys=self.resolution.virtual_keys,
+                seconds_left=self.pace.left,
+                cancellation=cancellation,
+            )
         # Most configs have no cache.
         from promptside.attempts.caching import keeper_of
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import quote
 
 from promptside.errors import InvalidRequest, JsonObject, PromptsideError
@@ -116,24 +117,12 @@ class Bedrock:
 
     def build_request(self, call: ProviderCall, credentials: Mapping[str, str]) -> ProviderRequest:
         """Build the Converse request; see `Provider.build_request`."""
-        region = credentials["aws_region"]
         draft = build_converse_body(call)
-        operation = "converse-stream" if call.stream else "converse"
-        url = f"{_origin(credentials, region)}/model/{_quoted(call.model)}/{operation}"
-        headers = {"content-type": "application/json"}
-        signing = None
-        if credentials.get("api_key"):
-            headers["authorization"] = f"Bearer {credentials['api_key']}"
-        else:
-            signing = _signing(credentials, region)
-        return ProviderRequest(
-            url,
-            encode_body(draft.body),
-            headers,
-            framing="aws-eventstream" if call.stream else "sse",
-            signing=signing,
-            dropped=tuple(draft.dropped),
-        )
+        dropped = tuple(draft.dropped)
+        if call.stream:
+            built = request_to(call.model, "converse-stream", draft.body, credentials)
+            return replace(built, framing="aws-eventstream", dropped=dropped)
+        return replace(request_to(call.model, "converse", draft.body, credentials), dropped=dropped)
 
     def parse_response(self, body: JsonObject, call: ProviderCall) -> Completion:
         """Turn an answer into a completion; see `Provider.parse_response`."""
@@ -146,6 +135,22 @@ class Bedrock:
     def stream_mapper(self, call: ProviderCall) -> StreamMapper:
         """Return the mapper of one stream."""
         return ConverseStream(call)
+
+
+def request_to(model: str, operation: str, body: JsonObject, credentials: Mapping[str, str]) -> ProviderRequest:
+    """Build a request to an operation of a model, signed or with an API key.
+
+    Raises InvalidRequest for what is no model, or for half a pair of keys.
+    """
+    region = credentials["aws_region"]
+    url = f"{_origin(credentials, region)}/model/{_quoted(model)}/{operation}"
+    headers = {"content-type": "application/json"}
+    signing = None
+    if credentials.get("api_key"):
+        headers["authorization"] = f"Bearer {credentials['api_key']}"
+    else:
+        signing = _signing(credentials, region)
+    return ProviderRequest(url, encode_body(body), headers, signing=signing)
 
 
 def _origin(credentials: Mapping[str, str], region: str) -> str:

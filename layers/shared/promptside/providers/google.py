@@ -69,9 +69,7 @@ class Google:
         """Build the generateContent request; see `Provider.build_request`."""
         model = model_name(call.model)
         draft = build_generate_body(call, provider=self.name)
-        base = (credentials.get("custom_host") or BASE_URL).rstrip("/")
-        version = credentials.get("api_version") or VERSION
-        url = f"{base}/{version}/models/{model}:{generate_method(call)}"
+        url = method_url(model, generate_method(call), credentials)
         headers = {"x-goog-api-key": credentials["api_key"], "content-type": "application/json"}
         return ProviderRequest(url, encode_body(draft.body), headers, dropped=tuple(draft.dropped))
 
@@ -95,6 +93,13 @@ def model_name(model: str) -> str:
     if ".." in name or not _MODEL.fullmatch(name):
         raise InvalidRequest("'model' must be the name of a Gemini model", param="model", code="invalid_model")
     return name
+
+
+def method_url(model: str, method: str, credentials: Mapping[str, str]) -> str:
+    """Return the URL of a method of a model, which `model_name` has checked."""
+    base = (credentials.get("custom_host") or BASE_URL).rstrip("/")
+    version = credentials.get("api_version") or VERSION
+    return f"{base}/{version}/models/{model}:{method}"
 
 
 def generate_method(call: ProviderCall) -> str:

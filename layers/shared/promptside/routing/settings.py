@@ -12,6 +12,8 @@ from promptside.routing.problems import check_names, codes_at, flag_at, object_a
 MOST_RETRIES = 5
 DEFAULT_RETRY_CODES = frozenset({429, 500, 502, 503, 504, 529})
 LONGEST_TIMEOUT_MS = 900_000
+DEFAULT_THRESHOLD = 0.95
+_LOWEST_THRESHOLD = 0.5
 _LONGEST_AGE_SECONDS = 30 * 24 * 3600
 _SHORTEST_COOLDOWN_MS = 30_000
 _LONGEST_COOLDOWN_MS = 24 * 3600 * 1000
@@ -30,12 +32,26 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedding:
+    """Who turns texts into vectors: without provider and virtual key the target, without a model its usual one."""
+
+    provider: str | None = None
+    virtual_key: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CacheSettings:
-    """Which answers may come from the cache; `max_age_seconds` is None without a limit of the config's own."""
+    """Which answers may come from the cache; `max_age_seconds` is None without a limit of the config's own.
+
+    `threshold` is how similar another question must be (cosine), in semantic mode.
+    """
 
     mode: Literal["simple", "semantic"]
     max_age_seconds: int | None = None
     namespace: str | None = None
+    threshold: float = DEFAULT_THRESHOLD
+    embedding: Embedding = field(default_factory=Embedding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +95,14 @@ def parse_retry(value: Any, path: str) -> Retry:
 
 
 def parse_cache(value: Any, path: str) -> CacheSettings:
-    """Return `{"mode": "simple" | "semantic", "max_age"?: seconds, "namespace"?}`."""
-    given = snaked(value, path, frozenset({"mode", "max_age", "namespace"}))
+    """Return `{"mode": "simple" | "semantic", "max_age"?: seconds, "namespace"?, "threshold"?, "embedding"?}`."""
+    given = snaked(value, path, frozenset({"mode", "max_age", "namespace", "threshold", "embedding"}))
     mode = given.get("mode")
     if mode not in ("simple", "semantic"):
         raise problem(f"{path}.mode", "must be simple or semantic")
+    for name in ("threshold", "embedding"):
+        if name in given and mode != "semantic":
+            raise problem(f"{path}.{name}", "is for the mode semantic only")
     return CacheSettings(
         mode=mode,
         max_age_seconds=(
@@ -92,7 +111,35 @@ def parse_cache(value: Any, path: str) -> CacheSettings:
             else None
         ),
         namespace=text_at(given["namespace"], f"{path}.namespace", longest=128) if "namespace" in given else None,
+        threshold=_threshold(given.get("threshold", DEFAULT_THRESHOLD), f"{path}.threshold"),
+        embedding=_embedding(given["embedding"], f"{path}.embedding") if "embedding" in given else Embedding(),
     )
+
+
+def _threshold(value: Any, path: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _LOWEST_THRESHOLD <= value <= 1:
+        raise problem(path, f"must be a number from {_LOWEST_THRESHOLD} to 1")
+    return float(value)
+
+
+def _embedding(value: Any, path: str) -> Embedding:
+    """Return `{"virtual_key"? | "provider"?: a name or "@slug", "model"?}`."""
+    given = snaked(value, path, frozenset({"provider", "virtual_key", "model"}))
+    texts = {name: text_at(text, f"{path}.{name}") for name, text in given.items()}
+    provider, key = texts.get("provider"), texts.get("virtual_key")
+    if provider is not None and key is not None:
+        raise problem(path, "names both a provider and a virtual_key")
+    if provider is not None and not provider.startswith("@"):
+        # Only few configs have embeddings.
+        from promptside.providers.embeddings import DEFAULT_MODELS, WIRES
+        from promptside.providers.registry import ALIASES
+
+        name = ALIASES.get(provider, provider)
+        if name not in WIRES:
+            raise problem(f"{path}.provider", f"has no embeddings here; use one of {', '.join(sorted(WIRES))}")
+        if "model" not in texts and name not in DEFAULT_MODELS:
+            raise problem(f"{path}.model", f"is missing: {name} has no usual one")
+    return Embedding(provider, None if key is None else key.removeprefix("@"), texts.get("model"))
 
 
 def parse_circuit_breaker(value: Any, path: str) -> CircuitBreaker:

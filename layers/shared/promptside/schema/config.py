@@ -61,7 +61,8 @@ def _leaves(config: Any, depth: int, inherited: JsonObject | None = None) -> Ite
         return
     own = {name: config[name] for name in ("provider", "virtual_key", "prompt_id") if config.get(name)}
     models = _models(config) or (inherited or {}).get("models", ())
-    merged = {**(inherited or {}), **own, "models": models}
+    embeddings = _embeddings(config) or (inherited or {}).get("embeddings", ())
+    merged = {**(inherited or {}), **own, "models": models, "embeddings": embeddings}
     targets = config.get("targets")
     if isinstance(targets, list) and targets:
         for target in targets[:MOST_TARGETS]:
@@ -76,6 +77,18 @@ def _models(config: JsonObject) -> tuple[str, ...]:
     return tuple(model for model in models if isinstance(model, str))
 
 
+def _embeddings(config: JsonObject) -> tuple[JsonObject, ...]:
+    """Return who turns texts into vectors for the cache, as a target of its own."""
+    cache = config.get("cache")
+    embedding = cache.get("embedding") if isinstance(cache, dict) else None
+    if not isinstance(embedding, dict):
+        return ()
+    key = embedding.get("virtual_key", embedding.get("virtualKey"))
+    model = embedding.get("model")
+    models = (model,) if isinstance(model, str) else ()
+    return ({"virtual_key": key, "provider": embedding.get("provider"), "models": models, "embeddings": ()},)
+
+
 def _slugs(target: JsonObject) -> Iterator[str]:
     key, provider = target.get("virtual_key"), target.get("provider")
     if isinstance(key, str):
@@ -85,3 +98,5 @@ def _slugs(target: JsonObject) -> Iterator[str]:
     for model in target["models"]:
         if model.startswith("@") and "/" in model:
             yield model[1:].partition("/")[0]
+    for embedding in target["embeddings"]:
+        yield from _slugs(embedding)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -94,14 +94,22 @@ class OpenAICompatible:
     def build_request(self, call: ProviderCall, credentials: Mapping[str, str]) -> ProviderRequest:
         """Build the request; see Provider."""
         call = self._adapted(call)
-        url = self._url(call, credentials)
+        path = self._path(call)
         body, dropped = self._build_body(call)
+        return replace(self.request_to(path, body, call, credentials), dropped=tuple(dropped))
+
+    def request_to(
+        self, path: str, body: JsonObject, call: ProviderCall, credentials: Mapping[str, str]
+    ) -> ProviderRequest:
+        """Build a request to any endpoint of the host; `call` says where that is, and whether a stream is wanted.
+
+        Raises InvalidRequest when the configuration does not say what it must.
+        """
         return ProviderRequest(
-            url=url,
+            url=self._url(path, call, credentials),
             body=json.dumps(body, separators=(",", ":")).encode(),
             headers=self._headers(call, credentials),
             signing=self.sign(credentials) if self.sign is not None else None,
-            dropped=tuple(dropped),
         )
 
     def parse_response(self, body: JsonObject, call: ProviderCall) -> Completion:
@@ -158,11 +166,14 @@ class OpenAICompatible:
             body = self.rewrite(body, call, dropped)
         return body, dropped
 
-    def _url(self, call: ProviderCall, credentials: Mapping[str, str]) -> str:
+    def _path(self, call: ProviderCall) -> str:
         chat_path = self.responses.path if self._wire(call) == "responses" else self.chat_path
         path = chat_path if call.kind == "chat" else self.text_path
         if path is None:
             raise no_text_endpoint(self.name)
+        return path
+
+    def _url(self, path: str, call: ProviderCall, credentials: Mapping[str, str]) -> str:
         if self.build_url is not None:
             return self.build_url(call, credentials, path)
         base_url = credentials.get("custom_host") or self.base_url

@@ -1,0 +1,1 @@
+"""How each family of providers is asked for the vector of a text; `promptside.providers.embeddings` chooses."""
