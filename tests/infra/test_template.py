@@ -413,6 +413,13 @@ def test_the_bucket_is_private_encrypted_and_forgets() -> None:
     assert bucket["NotificationConfiguration"]["EventBridgeConfiguration"] == {"EventBridgeEnabled": True}
 
 
+def test_every_function_that_answers_http_has_a_url_for_iam_callers() -> None:
+    urls = resources("AWS::Lambda::Url").values()
+
+    assert {url["TargetFunctionArn"]["Ref"] for url in urls} == {"StreamingFunction", "PromptsFunction", "RunsFunction"}
+    assert {url["AuthType"] for url in urls} == {"AWS_IAM"}
+
+
 def test_the_names_that_are_composed_are_the_state_machines() -> None:
     name = resources("AWS::Serverless::StateMachine")["BatchMachine"]["Name"]["Fn::Sub"]
     arn = f"arn:${{AWS::Partition}}:states:${{AWS::Region}}:${{AWS::AccountId}}:stateMachine:{name}"
