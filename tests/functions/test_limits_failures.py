@@ -14,7 +14,7 @@ import pytest
 from promptside.store.reader import DynamoPromptReader
 from promptside.store.usage import UsageStore
 from tests.engines import Engine
-from tests.functions.test_limits import FREE, REQUESTS, Limited, respond
+from tests.limited import FREE, REQUESTS, Limited, respond
 from tests.store_proxy import Answer as Raw
 from tests.store_proxy import Forward, StoreProxy
 from tests.upstream import Upstream
