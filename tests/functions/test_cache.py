@@ -13,6 +13,7 @@ from promptside.store.answers import AnswerStore
 from promptside.store.vectors import VectorStore
 from tests.engines import Engine
 from tests.functions.test_completions import ANSWER, STREAM
+from tests.functions.test_routing_examples import EXAMPLES, KEYS
 from tests.product import Product, events_of, json_of, whole
 from tests.store_proxy import StoreProxy, broken
 from tests.upstream import Fault, Request, Upstream, json_reply, sse_reply
@@ -273,3 +274,13 @@ def test_a_hit_costs_one_read_and_a_run_without_a_cache_none(engine: Engine, ups
         cached.run(config={"retry": {"attempts": 1}})
 
         assert proxy.operations == ["GetItem", "PutItem", "GetItem"]
+
+
+@pytest.mark.parametrize("config", [example for example in EXAMPLES if "cache" in example])
+def test_an_example_of_the_documentation_gives_the_same_answer_again(
+    engine: Engine, upstream: Upstream, config: Any
+) -> None:
+    cached = Cached(engine, upstream, virtual_keys=KEYS)
+    upstream.routes["/embeddings"] = json_reply({"data": [{"index": 0, "embedding": [0.6, 0.8]}]})
+
+    assert [cached.run(config=config)[0] for _ in range(2)] in (["MISS", "HIT"], ["SEMANTIC MISS", "HIT"])
