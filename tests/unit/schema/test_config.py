@@ -25,6 +25,24 @@ from promptside.schema.prompt import Reference
             {"prompt_id": "x", "targets": [{"virtual_key": "a"}, {"prompt_id": "y"}]},
             Named(frozenset({"a"}), (Reference("x"), Reference("y")), replaces_prompt=True),
         ),
+        (
+            {
+                "virtualKey": "a",
+                "overrideParams": {"model": "@c/m"},
+                "targets": [{"promptId": "x"}, {"virtual_key": None}],
+            },
+            Named(frozenset({"a", "c"}), (Reference("x"),)),
+        ),
+        (
+            {
+                "cache": {"embedding": {"virtual_key": "@e"}},
+                "targets": [{}, {"cache": {"embedding": {"provider": "@f"}}}],
+            },
+            Named(frozenset({"e", "f"})),
+        ),
+        ({"cache": {"embedding": {"virtualKey": "e", "model": "@g/m"}}}, Named(frozenset({"e", "g"}))),
+        ({"cache": {"embedding": {"virtual_key": 7, "provider": ["@a"], "model": 3}}}, Named()),
+        ({"cache": {"embedding": "e"}, "targets": [{"cache": "simple"}]}, Named()),
         ({"virtual_key": 7, "prompt_id": [], "targets": [None, 3, {"override_params": "x"}]}, Named()),
     ],
 )

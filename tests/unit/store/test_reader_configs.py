@@ -56,6 +56,24 @@ def test_a_config_is_read_with_everything_that_it_names(stored: Stored) -> None:
     assert found.virtual_keys == {"team": VirtualKey("team", "openai", {}), "own": VirtualKey("own", "groq", {})}
 
 
+def test_who_gives_the_vectors_of_a_cache_is_read_in_the_same_round_trip(engine: Engine) -> None:
+    with StoreProxy(engine.url) as proxy:
+        stored = Stored(engine)
+        stored.virtual_key("vectors", "openai", {})
+        stored.prompt("pp-main")
+        named = named_in({"cache": {"mode": "semantic", "embedding": {"virtual_key": "vectors"}}})
+        reader = stored.reader(client=engine.new_reads(url=proxy.url))
+        reader.resolve(Reference("pp-main"), key_digest=None, virtual_keys=("vectors",), sought=Sought(named=named))
+        proxy.operations.clear()
+
+        found = reader.resolve(
+            Reference("pp-main"), key_digest=None, virtual_keys=("vectors",), sought=Sought(named=named)
+        )
+
+        assert found.virtual_keys["vectors"] == VirtualKey("vectors", "openai", {})
+        assert proxy.operations == ["BatchGetItem"]
+
+
 def test_a_new_version_of_a_config_is_in_force_at_once(stored: Stored) -> None:
     stored.prompt("pp-main")
     reader = stored.reader()

@@ -15,7 +15,8 @@ from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
 from promptside.management.fields import wrong_type
 from promptside.providers.base import Provider
 from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials
-from promptside.providers.spellings import snake, spellings
+from promptside.providers.spellings import spellings
+from promptside.schema.spelling import snake
 from promptside.target import check_custom_host, with_region
 
 _LONGEST_VALUE = 8192

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from promptside.providers.base import Field, Provider
 from promptside.providers.fields import all_fields
+from promptside.schema.spelling import snake
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _HEADER_PREFIX = "x-portkey-"
 
 
@@ -26,8 +24,3 @@ def spellings(provider: Provider) -> dict[str, Field]:
     if main is not None:
         found["key"] = main
     return found
-
-
-def snake(name: str) -> str:
-    """Return a name in snake case."""
-    return _HUMP.sub("_", name).replace("-", "_").lower()

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptside.errors import JsonObject
-from promptside.providers.spellings import snake
 from promptside.routing.identity import Identity, parse_identity
 from promptside.routing.problems import check_names, flag_at, object_at, problem, text_at, texts_at, whole_at
 from promptside.routing.settings import (
@@ -32,6 +31,7 @@ from promptside.routing.settings import (
 from promptside.routing.strategy import Strategy, parse_strategy
 from promptside.schema.config import DEEPEST_CONFIG, MOST_TARGETS, Named, named_in, prompt_reference
 from promptside.schema.prompt import Reference
+from promptside.schema.spelling import snake
 
 LARGEST_CONFIG = 64 * 1024
 """Bytes of JSON."""

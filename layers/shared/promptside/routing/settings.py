@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from promptside.errors import JsonObject
-from promptside.providers.spellings import snake
 from promptside.routing.problems import check_names, codes_at, flag_at, object_at, problem, text_at, whole_at
+from promptside.schema.spelling import snake
 
 MOST_RETRIES = 5
 DEFAULT_RETRY_CODES = frozenset({429, 500, 502, 503, 504, 529})

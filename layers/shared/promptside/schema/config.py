@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptside.schema.prompt import JsonObject, Reference
+from promptside.schema.spelling import snake
 
 DEEPEST_CONFIG = 5
 """Levels of targets below each other, the config itself being the first."""
@@ -59,6 +60,7 @@ def _leaves(config: Any, depth: int, inherited: JsonObject | None = None) -> Ite
     """Yield the targets without targets of their own, each with what the levels above hand down."""
     if not isinstance(config, dict) or depth > DEEPEST_CONFIG:
         return
+    config = _snaked(config)
     own = {name: config[name] for name in ("provider", "virtual_key", "prompt_id") if config.get(name)}
     models = _models(config) or (inherited or {}).get("models", ())
     embeddings = _embeddings(config) or (inherited or {}).get("embeddings", ())
@@ -69,6 +71,10 @@ def _leaves(config: Any, depth: int, inherited: JsonObject | None = None) -> Ite
             yield from _leaves(target, depth + 1, merged)
     else:
         yield merged
+
+
+def _snaked(value: JsonObject) -> JsonObject:
+    return {snake(name): item for name, item in value.items() if item is not None}
 
 
 def _models(config: JsonObject) -> tuple[str, ...]:
@@ -83,10 +89,9 @@ def _embeddings(config: JsonObject) -> tuple[JsonObject, ...]:
     embedding = cache.get("embedding") if isinstance(cache, dict) else None
     if not isinstance(embedding, dict):
         return ()
-    key = embedding.get("virtual_key", embedding.get("virtualKey"))
+    embedding = _snaked(embedding)
     model = embedding.get("model")
-    models = (model,) if isinstance(model, str) else ()
-    return ({"virtual_key": key, "provider": embedding.get("provider"), "models": models, "embeddings": ()},)
+    return ({**embedding, "models": (model,) if isinstance(model, str) else (), "embeddings": ()},)
 
 
 def _slugs(target: JsonObject) -> Iterator[str]:
