@@ -28,7 +28,7 @@ from promptside.schema.prompt import (
     VirtualKey,
 )
 from promptside.services import Services
-from promptside.store.walk import config_not_found
+from promptside.store.missing import config_not_found
 from promptside.transport.http import HttpTransport
 
 KEY = "ps-key-of-the-tests"

@@ -14,9 +14,10 @@ from promptside.management.usage import partials_with_partial, prompts_with_part
 from promptside.management.versions import paged_versions
 from promptside.management.views import partial_item, partial_version_item, partial_view
 from promptside.schema.prompt import PartialVersion
+from promptside.store.missing import partial_not_found
 from promptside.store.records import Pointer
 from promptside.store.versioned import version_id
-from promptside.store.walk import partial_not_found, selected
+from promptside.store.walk import selected
 
 
 def create_partial(services: ManagementServices, body: JsonObject) -> JsonObject:

@@ -19,10 +19,11 @@ from promptside.management.services import ManagementServices
 from promptside.management.views import prompt_item, prompt_view
 from promptside.management.warnings import draft_warnings, with_warnings
 from promptside.schema.prompt import ApiKey, PromptVersion
+from promptside.store.missing import prompt_version_not_found
 from promptside.store.names import is_slug
 from promptside.store.records import Pointer
 from promptside.store.versioned import Version, VersionedStore, version_id
-from promptside.store.walk import prompt_version_not_found, selected
+from promptside.store.walk import selected
 from promptside.variable_schemas import check_schema
 
 VERSION_FIELDS = (

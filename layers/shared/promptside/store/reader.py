@@ -22,11 +22,12 @@ from promptside.schema.prompt import ApiKey, PartialVersion, PromptVersion, Refe
 from promptside.store.cache import BoundedCache
 from promptside.store.items import Record
 from promptside.store.lots import Lots
+from promptside.store.missing import prompt_not_found
 from promptside.store.names import Key, KeySpace, is_digest, is_slug, is_uuid, version_number
 from promptside.store.patience import Patience
 from promptside.store.records import api_key_of
 from promptside.store.table import Table
-from promptside.store.walk import Drawn, Known, Walk, prompt_not_found
+from promptside.store.walk import Drawn, Known, Walk
 
 STALE_SECONDS = 300.0
 _VERSION_BYTES = 24 * 1024 * 1024

@@ -23,6 +23,7 @@ from promptside.schema.prompt import (
 from promptside.store.cache import BoundedCache
 from promptside.store.items import Record
 from promptside.store.lots import Lots
+from promptside.store.missing import config_not_found, partial_not_found, prompt_not_found, prompt_version_not_found
 from promptside.store.names import PUBLISHED, Family, Key, KeySpace, is_slug, is_uuid, version_number
 from promptside.store.records import Pointer, config_of, partial_of, pointer_of, prompt_of, virtual_key_of
 
@@ -293,27 +294,3 @@ def _slug_in_model(model: str | None) -> str | None:
     if model is None or not model.startswith("@"):
         return None
     return model[1:].partition("/")[0]
-
-
-def prompt_not_found(name: str) -> NotFound:
-    """Return the error for a prompt that is not there."""
-    return NotFound(f"Prompt '{name[:128]}' not found", param="prompt_id", code="prompt_not_found")
-
-
-def prompt_version_not_found(slug: str, selector: str | None) -> NotFound:
-    """Return the error for a version or label that a prompt does not have."""
-    return NotFound(
-        f"Prompt '{slug}' has no version or label '{(selector or 'published')[:64]}'",
-        param="prompt_id",
-        code="prompt_version_not_found",
-    )
-
-
-def config_not_found(slug: str) -> InvalidRequest:
-    """Return the error for a run whose config is not there."""
-    return InvalidRequest(f"Unknown config '{slug[:64]}': create it first", param="config", code="unknown_config")
-
-
-def partial_not_found(reference: str) -> NotFound:
-    """Return the error for a partial that is not there."""
-    return NotFound(f"Partial '{reference[:128]}' not found", param="prompt_id", code="partial_not_found")
