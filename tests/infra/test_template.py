@@ -376,6 +376,17 @@ def test_every_target_of_a_rule_or_schedule_has_a_dead_letter_queue_and_a_retry_
         assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
 
 
+def test_the_queues_take_messages_of_rules_of_this_account_only() -> None:
+    policies = resources("AWS::SQS::QueuePolicy")
+    runs = policies["RunQueuePolicy"]["PolicyDocument"]["Statement"]
+    dead_letters = policies["RunDeadLettersPolicy"]["PolicyDocument"]["Statement"]
+    rules = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*"
+
+    assert [statement["Principal"] for statement in [*runs, *dead_letters]] == [{"Service": "events.amazonaws.com"}] * 2
+    assert runs[0]["Condition"] == {"ArnLike": {"aws:SourceArn": {"Fn::Sub": rules}}}
+    assert all("GetAtt" in str(arn) for arn in dead_letters[0]["Condition"]["ArnEquals"]["aws:SourceArn"])
+
+
 def test_the_examples_do_nothing_until_they_are_switched_on() -> None:
     assert template()["Parameters"]["Examples"]["Default"] == "DISABLED"
     assert resources("AWS::Events::Rule")["ExampleRule"]["State"] == {"Ref": "Examples"}
