@@ -46,8 +46,19 @@ def test_cost_is_counted_in_billionths_of_a_dollar() -> None:
 
 
 @pytest.mark.parametrize(
-    "unpriced", [{"model": "own-model"}, {"host": "https://llm.example/v1"}, {"service_tier": "flex"}]
+    "overrides",
+    [{"max_tokens": 10, "n": -5}, {"max_tokens": 10, "service_tier": "priority"}, {"max_tokens": 10, "n": "2"}],
 )
+def test_no_parameter_makes_a_call_cheaper_than_it_is(overrides: dict[str, Any]) -> None:
+    assert need_of(prepared(**overrides)) == Need(19, 9 * 150 + 10 * 600, bounded=True)
+
+
+@pytest.mark.parametrize("limit", [0, -1000])
+def test_a_limit_that_is_none_is_not_believed(limit: int) -> None:
+    assert need_of(prepared(max_tokens=limit)).tokens == 9 + 4096
+
+
+@pytest.mark.parametrize("unpriced", [{"model": "own-model"}, {"host": "https://llm.example/v1"}])
 def test_no_price_is_no_cost_rather_than_nothing(unpriced: dict[str, Any]) -> None:
     assert need_of(prepared(max_tokens=10, **unpriced)).cost is None
 

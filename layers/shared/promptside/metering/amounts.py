@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptside.cost import answer_limit, cost_in_usd, estimated_tokens, highest_cost
+from promptside.cost import answer_limit, cost_in_usd, estimated_tokens
 from promptside.exchange import Prepared
 from promptside.metering.limits import Type, counted
 from promptside.providers.fields import CUSTOM_HOST
@@ -34,17 +34,16 @@ class Need:
 
 
 def need_of(prepared: Prepared) -> Need:
-    """Estimate the prompt's tokens and add the most that the answer may have."""
+    """Estimate the prompt's tokens and add the most that the answer may have.
+
+    Whatever a caller writes into its parameters, nothing is ever reserved below zero.
+    """
     call = prepared.call
     asked = estimated_tokens({**call.parameters, "messages": call.messages, "prompt": call.prompt})
     limit = answer_limit(prepared.request)
-    answer = DEFAULT_ANSWER_TOKENS if limit is None else limit
-    answers = call.parameters.get("n") or call.parameters.get("best_of") or 1
-    answers = answers if isinstance(answers, int) else 1
-    priced = highest_cost(_priced_by(prepared), call, prompt_tokens=asked, completion_tokens=answer)
-    known = priced["amount"] is not None and priced["currency"] == "USD"
-    cost = counted("cost", priced["amount"]) if known else None
-    return Need(asked + answer * answers, cost, bounded=limit is not None)
+    bounded = limit is not None and limit > 0
+    answered = (limit if limit is not None and bounded else DEFAULT_ANSWER_TOKENS) * _answers(call.parameters)
+    return Need(asked + answered, _cost(prepared, asked, answered), bounded)
 
 
 def used_of(prepared: Prepared, usage: Mapping[str, Any] | None, of_type: Type) -> int | None:
@@ -59,6 +58,18 @@ def used_of(prepared: Prepared, usage: Mapping[str, Any] | None, of_type: Type) 
         return total
     parts = [usage.get("prompt_tokens"), usage.get("completion_tokens")]
     return sum(part for part in parts if isinstance(part, int)) if any(isinstance(p, int) for p in parts) else None
+
+
+def _answers(parameters: Mapping[str, Any]) -> int:
+    counts = [parameters.get(name) for name in ("n", "best_of")]
+    return max([1, *(count for count in counts if isinstance(count, int))])
+
+
+def _cost(prepared: Prepared, asked: int, answered: int) -> int | None:
+    """Return the cost by the list, also for service tiers: a budget must not end where a caller names one."""
+    usage = {"prompt_tokens": asked, "completion_tokens": answered}
+    amount = cost_in_usd(_priced_by(prepared), prepared.call.model, usage)
+    return None if amount is None else counted("cost", amount)
 
 
 def _priced_by(prepared: Prepared) -> str | None:
