@@ -16,7 +16,7 @@ from tests.functions.test_completions import ANSWER, STREAM
 from tests.functions.test_routing_examples import EXAMPLES, KEYS
 from tests.product import Product, events_of, json_of, whole
 from tests.store_proxy import StoreProxy, broken
-from tests.upstream import Fault, Request, Upstream, json_reply, sse_reply
+from tests.upstream import Fault, Reply, Request, Upstream, json_reply, sse_reply
 
 SIMPLE = {"cache": {"mode": "simple", "max_age": 60}}
 STATUS = "x-portkey-cache-status"
@@ -284,3 +284,17 @@ def test_an_example_of_the_documentation_gives_the_same_answer_again(
     upstream.routes["/embeddings"] = json_reply({"data": [{"index": 0, "embedding": [0.6, 0.8]}]})
 
     assert [cached.run(config=config)[0] for _ in range(2)] in (["MISS", "HIT"], ["SEMANTIC MISS", "HIT"])
+
+
+def test_the_winner_of_a_hedged_pair_is_kept_under_its_own_target(cached: Cached, upstream: Upstream) -> None:
+    with Upstream() as slow:
+        slow.default = Reply(200, {"content-type": "application/json"}, [Fault.HANG])
+        targets = [{"provider": "openai", "api_key": "sk-own", "custom_host": host.url} for host in (slow, upstream)]
+        config = {"strategy": {"mode": "fallback"}, "hedge": {"after_ms": 1}, "targets": targets, **SIMPLE}
+        outcomes = []
+        for _ in range(2):
+            status, response = cached.run(config=config)
+            outcomes.append((status, response.headers["x-portkey-last-used-option-index"]))
+
+        assert outcomes == [("MISS", "config.targets[1]"), ("HIT", "config.targets[1]")]
+        assert len(upstream.requests) == 1
