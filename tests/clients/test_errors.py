@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from local.server import LocalServer
+from promptside.api.answering import answered
 from promptside.api.http import HttpRequest, HttpResponse
-from promptside.api.routes import answered
 from tests.clients.outcome import Sdk, run
 from tests.clients.prompts import Conformance
 from tests.clients.provider import EchoProvider, failure

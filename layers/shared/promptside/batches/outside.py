@@ -38,23 +38,8 @@ def batch_services(
     settings = services.settings
     if settings.run_table is None or settings.bucket is None:
         raise ConfigurationError("Batches need PROMPTSIDE_RUN_TABLE and PROMPTSIDE_BUCKET", param="PROMPTSIDE_BUCKET")
-    store = BatchStore(
-        client("dynamodb"),
-        table=settings.run_table,
-        workspace=settings.workspace,
-        days=settings.record_days,
-        now=services.clock,
-    )
-
-    files = FileStore(client("dynamodb"), table=settings.run_table, workspace=settings.workspace, now=services.clock)
-
-    runs = RunStore(
-        client("dynamodb"),
-        table=settings.run_table,
-        workspace=settings.workspace,
-        days=settings.record_days,
-        now=services.clock,
-    )
+    shared: dict[str, Any] = {"table": settings.run_table, "workspace": settings.workspace, "now": services.clock}
+    runs = RunStore(client("dynamodb"), **shared, days=settings.record_days)
 
     def run(order: Order, *, deadline: float) -> Outcome:
         return run_line(services, records, order, deadline=deadline)
@@ -76,8 +61,8 @@ def batch_services(
 
     return BatchServices(
         runs=services,
-        batches=store,
-        files=files,
+        batches=BatchStore(client("dynamodb"), **shared, days=settings.record_days),
+        files=FileStore(client("dynamodb"), **shared),
         objects=Objects(client("s3"), bucket=settings.bucket),
         run=run,
         give_up=give_up,
