@@ -19,8 +19,9 @@ MEANINGS = {
     "How do I reset my password?": [1.0, 0.0, 0.0],
     "I forgot my password, what now?": [2.0, 0.4, 0.0],
     "Where is my invoice?": [0.0, 1.0, 0.0],
+    "I have lost my password!": [1.0, -0.1, 0.0],
 }
-RESET, FORGOT, INVOICE = MEANINGS
+RESET, FORGOT, INVOICE, LOST = MEANINGS
 SEMANTIC = {"cache": {"mode": "semantic", "max_age": 3600}}
 
 
@@ -333,3 +334,45 @@ def test_a_simple_cache_does_not_need_the_store_of_vectors(engine: Engine, upstr
 
     assert cached.ask(RESET, {"cache": {"mode": "simple"}}) == "MISS"
     assert asked_for(upstream) == ["answer"]
+
+
+def test_the_first_of_a_hedged_pair_gives_the_answer_that_both_would_find(cached: Semantic, upstream: Upstream) -> None:
+    own = {"provider": "openai", "api_key": "sk-own", "custom_host": upstream.url}
+    config = {"strategy": {"mode": "fallback"}, "hedge": {"after_ms": 1}, "targets": [own, own], **SEMANTIC}
+
+    cached.ask(RESET, config)
+
+    assert cached.ask(FORGOT, config) == "SEMANTIC HIT"
+
+
+def test_vectors_of_callers_with_credentials_of_their_own_are_paid_by_them(
+    cached: Semantic, upstream: Upstream
+) -> None:
+    def ask(question: str, key: str) -> str:
+        own = {"provider": "openai", "api_key": key, "custom_host": upstream.url}
+        return cached.ask(question, {**own, **SEMANTIC})
+
+    assert [ask(RESET, "sk-a"), ask(FORGOT, "sk-b"), ask(FORGOT, "sk-a")] == [
+        "SEMANTIC MISS",
+        "SEMANTIC MISS",
+        "SEMANTIC HIT",
+    ]
+    assert [request.headers["authorization"] for request in upstream.requests] == [
+        *["Bearer sk-a"] * 2,
+        *["Bearer sk-b"] * 2,
+        "Bearer sk-a",
+    ]
+
+
+def test_a_similar_question_whose_answer_is_too_old_gives_way_to_the_next(cached: Semantic, upstream: Upstream) -> None:
+    cached.ask(RESET)
+    cached.now += 100
+    upstream.default = lambda request: (
+        embedded(request) if request.path.endswith("/embeddings") else json_reply({**ANSWER, "id": "younger"})
+    )
+    cached.ask(LOST, {"cache": {"mode": "semantic", "threshold": 1}})
+    cached.now += 20
+
+    status, hit = cached.answer(FORGOT, {"cache": {"mode": "semantic", "max_age": 50}})
+
+    assert (status, json_of(hit)["id"]) == ("SEMANTIC HIT", "younger")

@@ -43,3 +43,27 @@ def test_links_name_the_host_that_has_the_object(region: str, endpoint: str, hos
     assert (link.netloc, link.path) == (host, path)
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link.query
     assert f"{region}%2Fs3%2Faws4_request" in link.query
+
+
+USE_VECTORS = """
+import sys
+from promptside.config import Settings
+from promptside.wiring import build_services
+
+settings = Settings(table="t", secrets_prefix="/p", run_table="r", region="us-east-1", store_endpoint="http://localhost:1")
+services = build_services(settings)
+late = {"promptside.store.vectors", "promptside.providers.embeddings", "promptside.attempts.similar"}
+print(sorted(late & set(sys.modules)), services.vectors() is services.vectors())
+"""
+
+
+def test_the_store_of_vectors_is_made_when_it_is_asked_for_and_once() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", USE_VECTORS],
+        env={"PYTHONPATH": str(LAYER)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "[] True"
