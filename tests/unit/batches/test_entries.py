@@ -49,6 +49,14 @@ def test_an_answer_without_a_known_price_is_counted_as_such(body: Any) -> None:
     assert (tally.completed, tally.unpriced, tally.cost_nano_usd) == (1, 1, 0)
 
 
+@pytest.mark.parametrize("status", ["HIT", "SEMANTIC HIT"])
+def test_an_answer_from_the_cache_costs_nothing(status: str) -> None:
+    body = {"model": "m", "provider": "openai", "usage": {"prompt_tokens": 7, "completion_tokens": 2}}
+    kept = Outcome(ORDER, 200, body, {"x-portkey-cache-status": status})
+
+    assert ended_entry(kept).tally == Tally(1, 0, 7, 2, 9)
+
+
 def test_what_was_written_counts_as_it_did_when_it_was() -> None:
     body = {"model": "gpt-4o-mini", "provider": "openai", "usage": {"prompt_tokens": 7, "completion_tokens": 2}}
     entries = [

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from promptside.api.http import HttpResponse
-from promptside.api.responses import TRACE_ID, json_response
+from promptside.api.responses import CACHE_STATUS, TRACE_ID, json_response
 from promptside.attempts.once import Started
 from promptside.errors import InternalError, PromptsideError
 from promptside.exchange import SKIPPED_HEADER, Prepared
@@ -149,7 +149,7 @@ def _run_headers(prepared: Prepared) -> dict[str, str]:
     headers = {
         "x-portkey-provider": prepared.provider.name,
         "x-portkey-last-used-option-index": prepared.option,
-        "x-portkey-cache-status": prepared.cache,
+        CACHE_STATUS: prepared.cache,
         "x-portkey-retry-attempt-count": str(prepared.retries),
         "x-promptside-prompt-version": str(prepared.version.version),
     }

@@ -11,6 +11,7 @@ from promptside.api.http import HttpResponse
 from promptside.errors import InternalError, JsonObject, PromptsideError
 
 TRACE_ID = "x-portkey-trace-id"
+CACHE_STATUS = "x-portkey-cache-status"
 _JSON = "application/json"
 _LONGEST_TRACE_ID = 256
 
@@ -21,6 +22,11 @@ def trace_id_of(headers: Mapping[str, str]) -> str:
     if given and len(given) <= _LONGEST_TRACE_ID and given.isascii() and given.isprintable():
         return given
     return uuid.uuid4().hex
+
+
+def is_from_cache(headers: Mapping[str, str]) -> bool:
+    """Tell by an answer's headers whether it had been kept, so that nothing was paid for it."""
+    return headers.get(CACHE_STATUS, "").endswith("HIT")
 
 
 def json_response(

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from promptside.api.responses import is_from_cache
 from promptside.cost import cost_in_usd
 from promptside.errors import JsonObject, PromptsideError
 from promptside.events.base import DeliveryFailed, Order, Outcome
@@ -119,6 +120,8 @@ def _success(body: JsonObject, headers: Mapping[str, str]) -> Tally:
     provider = body.get("provider") or headers.get("x-portkey-provider")
     cost = cost_in_usd(provider, str(body.get("model", "")), usage) if usage else None
     counted = Tally(completed=1, prompt_tokens=asked, completion_tokens=answered, total_tokens=asked + answered)
+    if is_from_cache(headers):
+        return counted
     return replace(counted, unpriced=1) if cost is None else replace(counted, cost_nano_usd=round(cost * 1e9))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from promptside.api.paths import path_segments
-from promptside.api.responses import TRACE_ID
+from promptside.api.responses import TRACE_ID, is_from_cache
 from promptside.cost import cost_in_usd
 from promptside.errors import JsonObject
 from promptside.events.base import Order, Outcome
@@ -46,7 +46,7 @@ def ended_of(outcome: Outcome) -> JsonObject:
     return {
         "version": int(version) if version.isdigit() else None,
         "provider": provider,
-        **(_consumed(provider, body) if outcome.succeeded else {"model": None, "usage": None, "cost_usd": None}),
+        **(_consumed(provider, outcome) if outcome.succeeded else {"model": None, "usage": None, "cost_usd": None}),
         "started_at": int(outcome.started_at),
         "completed_at": int(outcome.ended_at),
         "duration_ms": round((outcome.ended_at - outcome.started_at) * 1000),
@@ -73,10 +73,12 @@ def _prompt(order: Order) -> str | None:
     return f"{named['id']}@{version}"[:_LONGEST_PROMPT] if version else str(named["id"])[:_LONGEST_PROMPT]
 
 
-def _consumed(provider: str | None, body: JsonObject) -> JsonObject:
-    usage: Any = body.get("usage")
-    model = body.get("model")
+def _consumed(provider: str | None, outcome: Outcome) -> JsonObject:
+    usage: Any = outcome.body.get("usage")
+    model = outcome.body.get("model")
     cost = cost_in_usd(provider, str(model), usage) if isinstance(usage, dict) and model else None
+    if is_from_cache(outcome.headers):
+        cost = 0.0
     return {"model": model, "usage": usage, "cost_usd": cost}
 
 
