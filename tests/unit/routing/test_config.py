@@ -8,7 +8,7 @@ import pytest
 from promptside.errors import InvalidRequest
 from promptside.routing.config import Option, parse_config, parse_config_text
 from promptside.routing.identity import Identity, secret_fields
-from promptside.routing.settings import CacheSettings, CircuitBreaker, Retry
+from promptside.routing.settings import CacheSettings, CircuitBreaker, Embedding, Retry
 from promptside.schema.prompt import Reference
 
 
@@ -94,6 +94,17 @@ def test_a_custom_host_is_inherited_by_another_provider_but_its_key_is_not() -> 
     ]
 
 
+def test_a_semantic_cache_says_who_gives_vectors_and_how_similar_questions_must_be() -> None:
+    embedding = {"virtualKey": "@vectors", "model": "text-embedding-3-small"}
+    cache = {"mode": "semantic", "maxAge": 60, "namespace": "a", "threshold": 0.9, "embedding": embedding}
+    whole, plain = ({"cache": each} for each in (cache, {"mode": "semantic", "embedding": {"provider": "gemini"}}))
+
+    assert parse_config(whole).cache == CacheSettings(
+        "semantic", 60, "a", 0.9, Embedding(virtual_key="vectors", model="text-embedding-3-small")
+    )
+    assert parse_config(plain).cache == CacheSettings("semantic", None, None, 0.95, Embedding("gemini"))
+
+
 def test_both_spellings_of_names_are_understood_and_nulls_are_nothing() -> None:
     camel = {
         "strategy": {"mode": "fallback", "onStatusCodes": [429]},
@@ -142,6 +153,9 @@ def test_both_spellings_of_names_are_understood_and_nulls_are_nothing() -> None:
         ({"retry": {"attempts": 1, "codes": [1]}}, "config.retry.codes"),
         ({"cache": {"mode": "fast"}}, "config.cache.mode"),
         ({"cache": {"mode": "simple", "max_age": 0}}, "config.cache.max_age"),
+        ({"cache": {"mode": "semantic", "threshold": "high"}}, "config.cache.threshold"),
+        ({"cache": {"mode": "semantic", "embedding": {"dimensions": 3}}}, "config.cache.embedding.dimensions"),
+        ({"targets": [{"cache": {"mode": "simple", "embedding": {}}}]}, "config.targets[0].cache.embedding"),
         ({"cb_config": {"failure_threshold": 1, "cooldown_interval": 29999}}, "config.cb_config.cooldown_interval"),
         ({"cb_config": {}}, "config.cb_config.failure_threshold"),
         ({"request_timeout": 0}, "config.request_timeout"),
