@@ -1,5 +1,6 @@
 """What a stream adds up to."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from promptside.providers.assembly import Assembler
 from promptside.providers.base import ProviderCall
 from promptside.providers.replay import completion_as_chunks
+from tests.provider_cases import Case, cases_with
 
 USAGE: Any = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
@@ -47,10 +49,11 @@ TOOL = {"id": "call_1", "type": "function", "function": {"name": "look", "argume
         chat(message(content="One"), message(content="Two")),
         chat(message(tool_calls=[TOOL, {**TOOL, "id": "call_2"}]) | {"finish_reason": "tool_calls"}),
         chat(message(content="Thinking done", reasoning_content="First this, then that")),
-        chat(message(content="", refusal="No")),
+        chat(message(refusal="No")),
+        chat(message(content="x") | {"content_filter_results": {"hate": {"filtered": False}}}),
         chat(message(content="x") | {"logprobs": {"content": [{"token": "x", "logprob": -0.1}], "refusal": None}}),
     ],
-    ids=["text", "two choices", "tools", "reasoning", "refusal", "logprobs"],
+    ids=["text", "two choices", "tools", "reasoning", "refusal", "extras", "logprobs"],
 )
 def test_a_completion_survives_being_a_stream(completion: dict[str, Any]) -> None:
     assembler = Assembler()
@@ -124,3 +127,45 @@ def test_fragments_are_joined_by_choice_and_by_call() -> None:
     assert first["annotations"] == [{"url": "u"}, {"url": "v"}]
     assert body["citations"] == ["one", "two"]
     assert "usage" not in body
+
+
+STREAMED = cases_with("expected.jsonl")
+
+
+def chunks_of(case: Case) -> list[Any]:
+    """Return what the adapter makes of a recorded stream, without its errors."""
+    events = [json.loads(line) for line in case.bytes("expected.jsonl").splitlines() if line.strip()]
+    return [event for event in events if "choices" in event]
+
+
+@pytest.mark.parametrize("case", [case for case in STREAMED if chunks_of(case)], ids=str)
+def test_a_recorded_stream_and_its_replay_add_up_to_the_same(case: Case) -> None:
+    assembler, again = Assembler(), Assembler()
+    assembler.feed(chunks_of(case))
+    assembled = assembler.completion(None)
+
+    again.feed(completion_as_chunks(assembled, call(case.call().kind)))
+
+    # Together repeats the text of a delta beside it.
+    own = [{name: value for name, value in choice.items() if name != "text"} for choice in assembled["choices"]]
+    expected = own if case.call().kind == "chat" else assembled["choices"]
+    assert again.completion(None)["choices"] == expected
+    assert json.loads(json.dumps(assembled)) == assembled
+
+
+@pytest.mark.parametrize("case", [case for case in STREAMED if chunks_of(case)], ids=str)
+def test_a_recorded_stream_loses_no_text(case: Case) -> None:
+    assembler = Assembler()
+    chunks = chunks_of(case)
+    assembler.feed(chunks)
+    texts: dict[int, str] = {}
+    for choice in (choice for chunk in chunks for choice in chunk["choices"]):
+        text = choice["delta"].get("content") if "delta" in choice else choice.get("text")
+        texts[choice["index"]] = texts.get(choice["index"], "") + (text or "")
+
+    found = {
+        choice["index"]: (choice["message"]["content"] if "message" in choice else choice["text"]) or ""
+        for choice in assembler.completion(None)["choices"]
+    }
+
+    assert found == texts

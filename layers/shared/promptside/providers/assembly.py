@@ -35,7 +35,7 @@ class Assembler:
         choices = [_finished(choice) for _, choice in sorted(self._choices.items())]
         for choice in choices:
             message = choice.get("message", {})
-            if message.get("tool_calls") and not message["content"]:
+            if not message.get("content") and any(map(message.get, _INSTEAD_OF_CONTENT)):
                 # A stream opens with an empty text, whatever follows.
                 message["content"] = None
         top = {name: value for name, value in self._top.items() if name not in ("id", "created", "model")}
@@ -58,6 +58,9 @@ class Assembler:
         if choice.get("finish_reason") is not None:
             held["finish_reason"] = choice["finish_reason"]
         held |= {name: value for name, value in choice.items() if name not in _OF_CHOICES and value is not None}
+
+
+_INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal")
 
 
 class _Text(list[str]):

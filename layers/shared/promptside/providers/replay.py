@@ -38,6 +38,7 @@ def _chat(choice: JsonObject, builder: ChunkBuilder) -> list[Chunk]:
         chunks.append(builder.delta({"tool_calls": calls}, index=index))
     _keep_logprobs(choice, chunks)
     chunks.append(builder.delta({}, finish_reason=choice.get("finish_reason"), index=index))
+    _keep_extras(choice, chunks)
     return chunks
 
 
@@ -46,7 +47,16 @@ def _text(choice: JsonObject, builder: ChunkBuilder) -> list[Chunk]:
     chunks = [builder.text(choice["text"], index=index)]
     _keep_logprobs(choice, chunks)
     chunks.append(builder.text("", finish_reason=choice.get("finish_reason"), index=index))
+    _keep_extras(choice, chunks)
     return chunks
+
+
+def _keep_extras(choice: JsonObject, chunks: list[Chunk]) -> None:
+    """Put what the host has added to a choice beside its finish reason."""
+    chunks[-1]["choices"][0] |= {name: value for name, value in choice.items() if name not in _OF_CHOICES}
+
+
+_OF_CHOICES = frozenset({"index", "message", "text", "finish_reason", "logprobs"})
 
 
 def _keep_logprobs(choice: JsonObject, chunks: list[Chunk]) -> None:
