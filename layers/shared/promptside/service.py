@@ -39,10 +39,7 @@ def complete(services: Services, request: RunRequest, *, deadline: float | None 
     `deadline` is on `time.monotonic()`: the moment by which an answer must have left. Raises PromptsideError.
     """
     reload = partial(load_prompt, services, request)
-    resolution = reload()
-    request = with_key_metadata(request, resolution)
-    request = with_counted_request(services, request, resolution)
-    option = config_in_force(services, request, resolution)
+    request, resolution, option = admit(services, request, reload())
     if option is not None:
         # Most runs have no config.
         from promptside.attempts.routed import complete_routed
@@ -60,10 +57,7 @@ def stream(services: Services, request: RunRequest, *, deadline: float | None = 
     what goes wrong later is raised by the stream. The caller's timeout bounds the wait for the first event only.
     """
     reload = partial(load_prompt, services, request)
-    resolution = reload()
-    request = with_key_metadata(request, resolution)
-    request = with_counted_request(services, request, resolution)
-    option = config_in_force(services, request, resolution)
+    request, resolution, option = admit(services, request, reload())
     if option is not None:
         from promptside.attempts.routed import stream_routed
 
@@ -98,6 +92,18 @@ def load_prompt(services: Services, request: RunRequest) -> Resolution:
     if resolution.api_key is not None and not resolution.api_key.allows(SCOPE):
         raise Forbidden(f"This API key lacks the scope '{SCOPE}'", param="x-portkey-api-key")
     return resolution
+
+
+def admit(
+    services: Services, request: RunRequest, resolution: Resolution
+) -> tuple[RunRequest, Resolution, Option | None]:
+    """Return the request as it counts, with what its caller's key adds, and the config in force.
+
+    Raises RateLimited or BudgetExceeded for the caller's own limits, InvalidRequest for the config.
+    """
+    request = with_key_metadata(request, resolution)
+    request = with_counted_request(services, request, resolution)
+    return request, resolution, config_in_force(services, request, resolution)
 
 
 def with_key_metadata(request: RunRequest, resolution: Resolution) -> RunRequest:
