@@ -1,12 +1,13 @@
 """The path of one request, readable in one sitting: prepare, then complete or stream.
 
     load      authenticate and read (one DynamoDB read)
+    admit     count it under its caller's limits, find the config in force
     prepare   render -> merge -> choose target -> build the request
-    complete  load -> prepare -> send -> parse -> one completion
-    stream    load -> prepare -> open -> hold until the first event -> map event by event -> chunks
+    complete  load -> admit -> prepare -> send -> parse -> one completion
+    stream    load -> admit -> prepare -> open -> hold until the first event -> map event by event -> chunks
     render    load and the first half of prepare, answered as data
 
-What follows `load` is one attempt (`attempts.once`); with a config, `attempts.routed` makes as many as it takes.
+What follows `admit` is one attempt (`attempts.once`); with a config, `attempts.routed` makes as many as it takes.
 
 Buffered, streamed and event-driven runs all come through here.
 """
