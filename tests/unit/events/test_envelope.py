@@ -124,7 +124,7 @@ def test_a_wrong_field_is_named(wrong: dict[str, Any], message: str) -> None:
     assert problem({"prompt_id": "hi", **wrong}) == message
 
 
-@pytest.mark.parametrize("prefix", ["/a", "../a", "a/../b", "x" * 513])
+@pytest.mark.parametrize("prefix", ["/a", "../a", "a/../b", "x" * 513, "\u20ac" * 171, "a\nb/", "a\0/", "\ud800/"])
 def test_a_prefix_is_the_beginning_of_a_key(prefix: str) -> None:
     assert "'result.prefix' must" in problem({"prompt_id": "hi", "result": {"type": "s3", "prefix": prefix}})
 

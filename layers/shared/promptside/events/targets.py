@@ -16,6 +16,7 @@ from promptside.events.base import ResultTarget, TargetKind
 MOST_TARGETS = 10
 _LONGEST_ADDRESS = 2048
 _LONGEST_PREFIX = 512
+"""Bytes; S3 takes 1,024 of a whole key."""
 _ADDRESSES = {"s3": "prefix", "sqs": "queue_url", "webhook": "url"}
 
 Problem = tuple[str, str]
@@ -60,8 +61,11 @@ def _target(value: Any, path: str, problems: list[Problem]) -> ResultTarget | No
 def _wrong_prefix(value: Any) -> str | None:
     if not isinstance(value, str):
         return "must be a text"
-    if len(value) > _LONGEST_PREFIX:
-        return f"must have at most {_LONGEST_PREFIX} characters"
+    if not value.isprintable():
+        # Half a surrogate is JSON, but no request to S3: that must show before the run is paid.
+        return "must be printable"
+    if len(value.encode()) > _LONGEST_PREFIX:
+        return f"must have at most {_LONGEST_PREFIX} bytes"
     if value.startswith("/") or ".." in value.split("/"):
         return "must be the beginning of a key, without a leading slash and without '..'"
     return None
