@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptside.errors import JsonObject
-from promptside.events.base import DeliveryFailed, Order, Outcome
+from promptside.events.base import Order, Outcome
 from promptside.events.queue import answer_batch
 from promptside.events.services import EventServices
 from promptside.store.claims import ClaimStore
@@ -44,7 +44,7 @@ class MemoryResults:
     """Results that were delivered; each of `refusals` fails one delivery."""
 
     delivered: list[Outcome] = field(default_factory=list)
-    refusals: list[DeliveryFailed] = field(default_factory=list)
+    refusals: list[Exception] = field(default_factory=list)
 
     def deliver(self, outcome: Outcome, *, deadline: float) -> None:
         assert deadline > time.monotonic()

@@ -130,6 +130,22 @@ def test_a_target_that_refuses_for_good_does_not_take_the_answer_away(engine: En
     assert line["response"]["status_code"] == 200
 
 
+def test_a_delivery_that_crashes_takes_neither_the_answer_nor_the_other_lines_away(
+    engine: Engine, upstream: Upstream
+) -> None:
+    runs = BatchRuns(engine, upstream.url, event_concurrency=1)
+    runs.results.refusals.append(ValueError("a mistake of ours"))
+    line = json.dumps({"variables": {"name": "Ann"}, "result": {"type": "s3"}})
+    batch = runs.drop(f"{line}\n{line}\n")
+
+    runs.run(batch.batch_id)
+
+    first, second = runs.output(batch.batch_id)
+    assert first["delivery_error"]["code"] == "result_not_delivered"
+    assert (first["response"]["status_code"], "delivery_error" in second) == (200, False)
+    assert len(upstream.requests) == 2
+
+
 def test_a_line_that_is_given_up_has_a_record_that_says_so(engine: Engine, upstream: Upstream) -> None:
     runs = BatchRuns(engine, upstream.url)
     upstream.default = busy(503, **{"retry-after": "61"})

@@ -8,7 +8,7 @@ from promptside.batches.base import BatchServices
 from promptside.batches.entries import Entry, ended_entry, stopped_entry
 from promptside.batches.stopping import Gate, Watch
 from promptside.events.base import DeliveryFailed, Order, Outcome
-from promptside.log import log_event
+from promptside.log import log_event, log_failure
 from promptside.schema.batch import BatchRecord
 
 RESERVE_SECONDS = 300.0
@@ -87,6 +87,9 @@ class Worker:
             log_event("result_not_delivered", run_id=outcome.order.run_id, code=error.code)
             # The next invocation replays the answer and delivers it again.
             return ended_entry(outcome, undelivered=error) if error.final or self._last_try else None
+        except Exception as error:  # the edge: one line must not take the others of its chunk with it
+            log_failure("delivery_crashed", error, run_id=outcome.order.run_id)
+            return ended_entry(outcome, undelivered=DeliveryFailed("The result could not be delivered"))
         return ended_entry(outcome)
 
     def _now(self) -> float:
