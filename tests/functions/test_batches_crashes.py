@@ -6,14 +6,20 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from promptside.batches.base import ChunkUnfinished, part_key
+from promptside.batches.entries import ended_entry
+from promptside.batches.finishing import finish_batch
+from promptside.batches.objects import Objects
+from promptside.batches.parts import write_parts
 from promptside.batches.starting import cancel_batch
-from promptside.errors import Conflict, StoreUnavailable
+from promptside.errors import Conflict, JsonObject, StoreUnavailable
+from promptside.events.base import Line, Order, Outcome
 from tests.batch_runs import BatchRuns, codes, request_line
 from tests.batch_worker import start_worker
 from tests.engines import Engine
@@ -364,3 +370,52 @@ def test_an_execution_that_was_stopped_before_its_plan_leaves_a_failed_batch(
 
     assert runs.tell("ABORTED", batch.batch_id) == {"batch_id": batch.batch_id, "status": "failed"}
     assert runs.tell("ABORTED", "of-another-machine") == {"batch_id": "of-another-machine"}
+
+
+def test_a_worker_that_ends_while_its_batch_is_joined_takes_no_line_away(engine: Engine, upstream: Upstream) -> None:
+    runs = BatchRuns(engine, upstream.url)
+    batch = runs.submit([request_line("a")])
+    runs.step("plan-batch", batch.batch_id)
+    late = ended_entry(Outcome(Order("k", "/", line=Line(batch.batch_id, 1, "a")), 200, ANSWER))
+
+    class Joined(Objects):
+        def write(self, key: str, *arguments: Any) -> int:
+            size = super().write(key, *arguments)
+            write_parts(runs.services, batch.batch_id, 0, [late])
+            return size
+
+    finish_batch(replace(runs.services, objects=Joined(engine.client("s3"), bucket=runs.bucket)), batch.batch_id)
+
+    assert (runs.output(batch.batch_id), codes(runs.errors(batch.batch_id))) == ([], [(1, "a", "batch_line_unknown")])
+
+
+def test_a_worker_begins_no_line_while_its_batch_is_joined(engine: Engine, upstream: Upstream) -> None:
+    runs = BatchRuns(engine, upstream.url)
+    batch = runs.submit([request_line("a")])
+    runs.step("plan-batch", batch.batch_id)
+    runs.services.batches.move(batch.batch_id, "finalizing", before={"in_progress"})
+
+    runs.run_chunk(batch.batch_id, runs.chunks(batch.batch_id)[0])
+
+    assert not upstream.requests
+
+
+def test_a_batch_whose_results_could_not_be_joined_is_joined_when_asked_again(
+    engine: Engine, upstream: Upstream
+) -> None:
+    runs = BatchRuns(engine, upstream.url)
+    batch = runs.submit([request_line("a"), "bad"])
+    runs.step("plan-batch", batch.batch_id)
+    runs.run_chunk(batch.batch_id, runs.chunks(batch.batch_id)[0])
+    error: JsonObject = {"Error": "StoreUnavailable", "Cause": "{}"}
+    runs.step("fail-batch", batch.batch_id, error=error)
+    # What EventBridge tells of the failed execution changes nothing.
+    assert runs.tell("FAILED", batch.batch_id)["status"] == "failed"
+
+    found = runs.step("finish-batch", batch.batch_id)
+
+    assert (found["status"], found["counts"]["completed"], found["problems"]) == ("completed", 1, [])
+    assert [line["custom_id"] for line in runs.output(batch.batch_id)] == ["a"]
+    assert codes(runs.errors(batch.batch_id)) == [(2, None, "invalid_json_line")]
+    assert [kind for kind, _ in runs.bus.details()] == ["Prompt Batch Failed", "Prompt Batch Completed"]
+    assert len(upstream.requests) == 1

@@ -74,7 +74,7 @@ def run_chunk(services: BatchServices, batch_id: str, chunk: Chunk, *, deadline:
 
 
 def give_up_chunk(services: BatchServices, record: BatchRecord, chunk: Chunk) -> Tally:
-    """Write the parts of a chunk that nobody has finished: what is known of it, and an error for every other line."""
+    """Write parts in place of a worker that has not: what is known of its chunk, and an error for every other line."""
     kept = read_checkpoint(services, record.batch_id, chunk.number) or Checkpoint()
     entries = {entry.number: entry for entry in kept.entries}
     read = _read(services, record, chunk)
@@ -82,7 +82,7 @@ def give_up_chunk(services: BatchServices, record: BatchRecord, chunk: Chunk) ->
         entries.setdefault(_number(order), stopped_entry(order, UNKNOWN))
     _add_refused(entries, read.refused, chunk)
     log_event("chunk_given_up", batch_id=record.batch_id, chunk=chunk.number)
-    return write_parts(services, record.batch_id, chunk.number, list(entries.values()))
+    return write_parts(services, record.batch_id, chunk.number, list(entries.values()), given_up=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from promptside.batches.base import BatchServices, index_key, part_key, parts_prefix, result_key
 from promptside.batches.chunks import Chunk, chunk_of, give_up_chunk
-from promptside.batches.parts import JSON_LINES, parts_written
+from promptside.batches.parts import GIVEN_UP, JSON_LINES, parts_written
 from promptside.batches.result_files import keep_result_files
 from promptside.batches.summary import summary
 from promptside.errors import JsonObject
@@ -24,13 +24,16 @@ _RUNNING: frozenset[Status] = frozenset({"in_progress", "cancelling", "finalizin
 _OPEN: frozenset[Status] = _RUNNING | {"validating"}
 
 
-def finish_batch(services: BatchServices, batch_id: str) -> JsonObject:
+def finish_batch(services: BatchServices, batch_id: str, *, reopen: bool = False) -> JsonObject:
     """Join what the chunks have written, end the batch and announce it; doing it again gives the same.
 
-    A chunk that nobody has finished gets an error for each of its lines, so that every line is accounted for. Returns
-    the summary.
+    A chunk that nobody has finished gets an error for each of its lines, so that every line is accounted for. With
+    `reopen`, a batch that was planned and has failed, because its results could not be joined, is joined after all.
+    Returns the summary.
     """
     record = services.batches.move(batch_id, "finalizing", before=_RUNNING)
+    if record is None and reopen:
+        record = _reopened(services, batch_id)
     if record is not None:
         record = _joined(services, record)
     return _announced(services, record or services.batches.get(batch_id))
@@ -45,12 +48,18 @@ def fail_batch(services: BatchServices, batch_id: str, code: str, message: str) 
     return record
 
 
+def _reopened(services: BatchServices, batch_id: str) -> BatchRecord | None:
+    if not services.batches.get(batch_id).chunks:
+        return None
+    return services.batches.move(batch_id, "finalizing", before={"failed"}, problems=(), announced=False)
+
+
 def _joined(services: BatchServices, record: BatchRecord) -> BatchRecord:
     batch_id = record.batch_id
     chunks = [chunk_of(described) for described in json.loads(services.objects.get(index_key(batch_id)) or b"[]")]
-    tally = _complete(services, record, chunks)
-    output = _file(services, record, chunks, "output")
-    errors = _file(services, record, chunks, "errors")
+    tally, stems = _complete(services, record, chunks)
+    output = _file(services, record, stems, "output")
+    errors = _file(services, record, stems, "errors")
     # The files come first: whoever reads that the batch has ended finds them.
     written = replace(record, output=output, errors=errors)
     keep_result_files(services.files, written, now=services.runs.clock(), days=services.runs.settings.record_days)
@@ -66,23 +75,24 @@ def _end(record: BatchRecord, tally: Tally) -> Status:
     return "expired" if tally.expired else "completed"
 
 
-def _complete(services: BatchServices, record: BatchRecord, chunks: list[Chunk]) -> Tally:
-    """See to it that every chunk has its parts, and return what they count for together."""
+def _complete(services: BatchServices, record: BatchRecord, chunks: list[Chunk]) -> tuple[Tally, dict[int, str]]:
+    """See to it that every chunk has its parts, and return what they count for together, and how each one's begin."""
     counted = services.batches.counted(record.batch_id)
     written = set(services.objects.keys(parts_prefix(record.batch_id)))
-    total = Tally()
+    total, stems = Tally(), dict.fromkeys((chunk.number for chunk in chunks), "")
     for chunk in chunks:
         if part_key(record.batch_id, chunk.number, "output") not in written:
+            stems[chunk.number] = GIVEN_UP
             total += give_up_chunk(services, record, chunk)
         elif chunk.number in counted:
             total += counted[chunk.number]
         else:
             total += parts_written(services, record.batch_id, chunk.number) or Tally()
-    return total
+    return total, stems
 
 
-def _file(services: BatchServices, record: BatchRecord, chunks: list[Chunk], kind: str) -> ResultFile | None:
-    keys = [part_key(record.batch_id, chunk.number, kind) for chunk in chunks]
+def _file(services: BatchServices, record: BatchRecord, stems: dict[int, str], kind: str) -> ResultFile | None:
+    keys = [part_key(record.batch_id, number, f"{stem}{kind}") for number, stem in stems.items()]
     key = result_key(record.batch_id, f"{kind}.jsonl")
     size = services.objects.write(key, _contents(services, keys), JSON_LINES)
     return ResultFile(key, size) if size else None

@@ -14,6 +14,8 @@ from promptside.batches.entries import Entry, tally_of
 from promptside.schema.batch import Tally
 
 JSON_LINES = "application/jsonl"
+GIVEN_UP = "given-up."
+"""What the names of parts begin with that were written in a worker's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,20 @@ def write_checkpoint(services: BatchServices, batch_id: str, chunk: int, checkpo
     services.objects.put(part_key(batch_id, chunk, "ended"), _joined(texts), JSON_LINES)
 
 
-def write_parts(services: BatchServices, batch_id: str, chunk: int, entries: Iterable[Entry]) -> Tally:
-    """Write a chunk's output and errors in the order of their lines, and return what they count for."""
+def write_parts(
+    services: BatchServices, batch_id: str, chunk: int, entries: Iterable[Entry], *, given_up: bool = False
+) -> Tally:
+    """Write a chunk's output and errors in the order of their lines, and return what they count for.
+
+    Parts that are `given_up` have names of their own: a worker that is still alive must not write over one of them
+    while they are joined.
+    """
+    stem = GIVEN_UP if given_up else ""
     ordered = sorted(entries, key=lambda entry: entry.number)
     failed = [entry.text for entry in ordered if not entry.succeeded]
-    services.objects.put(part_key(batch_id, chunk, "errors"), _joined(failed), JSON_LINES)
+    services.objects.put(part_key(batch_id, chunk, f"{stem}errors"), _joined(failed), JSON_LINES)
     done = [entry.text for entry in ordered if entry.succeeded]
-    services.objects.put(part_key(batch_id, chunk, "output"), _joined(done), JSON_LINES)
+    services.objects.put(part_key(batch_id, chunk, f"{stem}output"), _joined(done), JSON_LINES)
     return sum((entry.tally for entry in ordered), Tally())
 
 

@@ -42,7 +42,7 @@ def run_step(services: BatchServices, event: JsonObject, *, deadline: float) -> 
         case "run-chunk":
             return run_chunk(services, batch_id, chunk_of(event["chunk"]), deadline=deadline)
         case "finish-batch":
-            return finish_batch(services, batch_id)
+            return finish_batch(services, batch_id, reopen=True)
         case "fail-batch":
             return {"batch_id": batch_id, "status": _failed(services, batch_id, event.get("error"))}
     raise InvalidRequest("There is no such step", param=STEP)

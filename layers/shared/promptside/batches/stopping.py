@@ -27,7 +27,8 @@ class Watch:
         """Return the code of the error of lines that are not run any more, None while lines are run."""
         with self._lock:
             self._refresh()
-            if self._record.status == "cancelling" or self._record.ended:
+            # While it is joined nobody waits for this worker any more: its execution was stopped.
+            if self._record.status in ("cancelling", "finalizing") or self._record.ended:
                 return CANCELLED
             return EXPIRED if self._services.runs.clock() >= self._record.window_ends_at else None
 
