@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from promptside.events.base import Order, Outcome
+from promptside.events.envelope import order_of
 from promptside.events.running import in_progress, run_order
 from promptside.services import Services
 from tests.engines import Engine
@@ -72,6 +73,15 @@ def test_an_order_runs_on_behalf_of_a_key(runs: EventRuns) -> None:
     assert (refused.status, refused.body["error"]["code"]) == (401, "invalid_api_key")
     on_openais = replace(ORDER, key="c", key_digest=strange, path="/v1/responses", body={"prompt": {"id": "hi"}})
     assert run(runs, on_openais).status == 401
+
+
+def test_two_prompts_that_run_for_one_event_have_ids_of_their_own() -> None:
+    first, again, second = (
+        order_of({"prompt_id": prompt}, key="event:1", source="sqs").run_id
+        for prompt in ("welcome", "welcome", "digest")
+    )
+
+    assert first == again != second
 
 
 def test_two_keys_have_their_own_runs_under_the_same_idempotency_key(runs: EventRuns, upstream: Upstream) -> None:

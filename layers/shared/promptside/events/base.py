@@ -52,8 +52,12 @@ class Order:
 
     @property
     def run_id(self) -> str:
-        """The run's id: the same for every delivery of the same order."""
-        return f"run_{hashlib.sha256(self.key.encode()).hexdigest()[:32]}"
+        """The run's id: the same for every delivery of the same order.
+
+        Two prompts that run for one event have two, though both have the event's key.
+        """
+        identity = f"{self.path} {self.key}"
+        return f"run_{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)
