@@ -81,6 +81,15 @@ def test_anything_else_is_refused_with_the_path_of_the_field(value: Any, param: 
     assert f"'{param}'" in raised.value.message
 
 
+@pytest.mark.parametrize("own", ["queue_url", "dead_letter_queue_url"])
+@pytest.mark.parametrize("suffix", ["", ".fifo"])
+def test_a_result_never_becomes_a_request(own: str, suffix: str) -> None:
+    listed = settings(result_queues=(f"{QUEUE}{suffix}",), **{own: QUEUE})
+
+    with pytest.raises(InvalidRequest, match="is the stack's own queue of requests"):
+        parse_result_targets({"type": "sqs", "queue_url": f"{QUEUE}{suffix}"}, listed)
+
+
 def test_everything_that_is_wrong_is_named_at_once() -> None:
     value = [{"type": "s3", "prefix": "work/"}, {"type": "sqs", "queue_url": "https://x"}]
 

@@ -117,6 +117,9 @@ def _refusal(target: ResultTarget, settings: Settings) -> tuple[str, str] | None
         case "s3":
             own = next((own for own in OWN_PREFIXES if target.address.startswith(own)), None)
             return ("prefix", f"must not begin with {own}, which the stack keeps for itself") if own else None
+        case "sqs" if target.address.removesuffix(".fifo") in (settings.queue_url, settings.dead_letter_queue_url):
+            # A result must never become a request, even where the operator lists the queue.
+            return "queue_url", "is the stack's own queue of requests"
         case "sqs":
             known = target.address in settings.result_queues
             return None if known else ("queue_url", "is no queue that this stack allows (parameter ResultQueueUrls)")
