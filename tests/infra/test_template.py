@@ -424,6 +424,12 @@ def test_the_bucket_is_private_encrypted_and_forgets() -> None:
     assert bucket["NotificationConfiguration"]["EventBridgeConfiguration"] == {"EventBridgeEnabled": True}
 
 
+def test_what_a_batch_has_written_outlives_its_execution() -> None:
+    machine = json.loads((ROOT / "statemachines" / "batch.asl.json").read_text())
+
+    assert template()["Parameters"]["RecordDays"]["MinValue"] * 86400 > machine["TimeoutSeconds"]
+
+
 def test_every_function_that_answers_http_has_a_url_for_iam_callers() -> None:
     urls = resources("AWS::Lambda::Url").values()
 
