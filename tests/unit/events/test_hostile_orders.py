@@ -67,7 +67,7 @@ def test_no_field_crashes_a_run(runs: EventRuns, field: str) -> None:
 
 
 def test_no_variable_crashes_a_run(runs: EventRuns) -> None:
-    values = [*ODD, 1, 10**4000, True, [], {}, {"\ud800": 1}, None]
+    values: list[Any] = [*ODD, 1, 10**4000, True, [], {}, {"\ud800": 1}, None]
 
     assert "internal_error" not in codes(runs, [{"variables": {"name": value}} for value in values])
     assert "internal_error" not in codes(runs, [{"variables": {value: "x"}} for value in ODD])
