@@ -10,6 +10,7 @@ import pytest
 
 from promptside.api.http import HttpResponse
 from promptside.routing.breakers import Breakers
+from promptside.store.answers import AnswerStore
 from promptside.store.breakers import BreakerStore
 from tests.engines import Engine
 from tests.functions.test_completions import ANSWER, STREAM
@@ -327,3 +328,27 @@ def test_a_group_that_is_open_in_part_is_still_used(stack: Stack) -> None:
         (200, "config.targets[0].targets[1]", None),
         (200, "config.targets[0].targets[1]", "config.targets[0].targets[0]"),
     ]
+
+
+def test_an_answer_from_the_cache_leaves_the_trial_to_the_next_run(stack: Stack, engine: Engine) -> None:
+    product, config = stack.processes[0], stack.config(cache={"mode": "simple", "max_age": 600})
+    store = AnswerStore(
+        engine.client("dynamodb"), table=engine.new_table(), workspace="default", new_id=lambda: f"a{stack.asked()}"
+    )
+    product.services = replace(product.services, answers=store)
+    headers = {"x-portkey-config": json.dumps(config)}
+
+    def ask(name: str) -> tuple[int, str, str | None]:
+        return used(product.post({"variables": {"name": name}}, headers=headers))
+
+    stack.first.default = OK
+    ask("Ann")
+    stack.first.default = FAILED
+    for name in ("Bob", "Cid"):
+        ask(name)
+    stack.first.default = OK
+    stack.now += 60
+
+    assert [ask("Ann"), ask("Dot")] == [(200, "config.targets[0]", None)] * 2
+    # The provider has seen the three first questions, and the last one.
+    assert stack.asked() == (4, 2)

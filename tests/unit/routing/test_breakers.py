@@ -211,6 +211,24 @@ def test_one_process_alone_has_the_trial_and_its_success_closes_the_circuit_for_
     assert first.may_try(of, later + REFRESH_SECONDS)
 
 
+def test_a_trial_that_is_given_up_is_free_for_both_and_only_its_holder_gives_it_up(processes: Processes) -> None:
+    first, second = processes.breakers
+    of = circuit(failure_threshold=1)
+    first.failed(of, NOW)
+    later = NOW + COOLDOWN
+    second.refresh([of], later)
+    assert second.may_try(of, later)
+
+    second.give_up_trial(of, NOW)
+    assert not second.may_try(of, later + 1)
+    second.give_up_trial(of, later)
+
+    first.refresh([of], later + 1)
+    assert first.may_try(of, later + 1)
+    second.refresh([of], later + REFRESH_SECONDS)
+    assert not second.may_try(of, later + REFRESH_SECONDS)
+
+
 def test_a_failed_trial_opens_the_circuit_for_both(processes: Processes) -> None:
     first, second = processes.breakers
     of = circuit(failure_threshold=1)

@@ -31,6 +31,7 @@ class Circuits:
     impatient: bool = False
     skipped: list[str] = field(default_factory=list)
     _ignored: set[str] = field(default_factory=set)
+    _let_through: dict[str, float] = field(default_factory=dict)
 
     def passing(self, targets: Sequence[Option]) -> Sequence[Option]:
         """Return the targets that are not open, or all when all are."""
@@ -52,7 +53,11 @@ class Circuits:
     def may_try(self, target: Option) -> bool:
         """Tell whether a target that passes may be called now; one back from its cooldown, by one run at a time."""
         circuit = circuit_of(target)
-        if circuit is None or target.path in self._ignored or self.breakers.may_try(circuit, self.clock()):
+        if circuit is None or target.path in self._ignored:
+            return True
+        now = self.clock()
+        if self.breakers.may_try(circuit, now):
+            self._let_through[target.path] = now
             return True
         self._skip(target)
         return False
@@ -67,6 +72,16 @@ class Circuits:
             self.breakers.failed(circuit, self.clock())
         elif failed is False:
             self.breakers.answered(circuit, self.clock())
+        elif not isinstance(error, RequestTimeout | DeadlineExceeded):
+            # A target that was only too slow for this caller keeps its trial: the next one would wait as long.
+            self.withdraw(target)
+
+    def withdraw(self, target: Option) -> None:
+        """Give up the trial of a target about which this run has learned nothing, if it has one."""
+        circuit = circuit_of(target)
+        claimed_at = self._let_through.pop(target.path, None)
+        if circuit is not None and claimed_at is not None:
+            self.breakers.give_up_trial(circuit, claimed_at)
 
     def _is_open(self, target: Option, now: float) -> bool:
         """Tell whether everything below a target is open."""

@@ -124,6 +124,7 @@ class _Routed:
                 kept = keeper.find()
                 prepared = replace(prepared, option=option.path, cache=keeper.status)
                 if kept is not None:
+                    self.circuits.withdraw(option)
                     return answering.recall(kept, request, prepared)
 
             def attempt() -> _T:

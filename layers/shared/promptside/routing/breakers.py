@@ -36,6 +36,7 @@ UNREACHABLE_SECONDS = 30.0
 DEFAULT_MINIMUM = 10
 """Requests before a percentage counts, for a breaker that says nothing of it."""
 _CIRCUITS = 5_000
+_MILLISECOND = 0.001
 _T = TypeVar("_T")
 
 
@@ -129,6 +130,17 @@ class Breakers:
             with self._lock:
                 known.read_at = -math.inf
         return claimed is not False
+
+    def give_up_trial(self, circuit: Circuit, claimed_at: float) -> None:
+        """Let another run try the target: the one that was let through at that moment has told nothing about it."""
+        until = claimed_at + circuit.rules.cooldown_seconds
+        with self._lock:
+            known = self._of(circuit)
+            # Only the run that has the trial may give it up; the table keeps milliseconds.
+            if known.trial_until is None or abs(known.trial_until - until) > _MILLISECOND:
+                return
+            known.trial_until = None
+        self._asked(lambda store: store.give_up_trial(circuit.name, until=until), claimed_at)
 
     def failed(self, circuit: Circuit, now: float) -> None:
         """Count a failure, and open the circuit if that was one too many."""

@@ -98,6 +98,16 @@ class BreakerStore:
         )
         return item is not None
 
+    def give_up_trial(self, name: str, *, until: float) -> bool:
+        """Let another have the trial that was claimed until then; False when it is over already."""
+        item = self._update(
+            name,
+            "REMOVE trial_until",
+            condition="trial_until = :until",
+            values={":until": _moment(until)},
+        )
+        return item is not None
+
     def close(self, name: str, *, opened_until: float) -> bool:
         """Use the target again; False when the state has changed meanwhile."""
         item = self._update(
