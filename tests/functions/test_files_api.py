@@ -157,3 +157,52 @@ def test_a_stack_without_a_bucket_says_so(engine: Engine) -> None:
 
     assert (status, answer["error"]["code"]) == (500, "not_configured")
     assert "PROMPTSIDE_BUCKET" in answer["message"]
+
+
+ODD = [
+    "..%2F..%2Fx",
+    "%ED%A0%80",
+    "%FF",
+    "%00",
+    "a%0Ab",
+    "%23batch",
+    "x" * 3000,
+    "%C3%BC" * 700,
+    "batch_1%23x",
+    "run%23",
+    "%20",
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/files/{}"),
+        ("GET", "/v1/files/{}/content"),
+        ("DELETE", "/v1/files/{}"),
+        ("POST", "/v1/uploads/{}/cancel"),
+        ("POST", "/v1/uploads/{}/complete"),
+        ("GET", "/v1/batches/{}"),
+        ("POST", "/v1/batches/{}/cancel"),
+        ("GET", "/v1/runs/{}"),
+        ("GET", "/v1/runs?batch_id={}"),
+        ("GET", "/v1/runs?after={}"),
+        ("GET", "/v1/files?after={}"),
+        ("GET", "/v1/batches?after={}"),
+    ],
+)
+def test_odd_ids_are_refused_and_reach_nothing(function: RunsFunction, method: str, path: str, odd: str) -> None:
+    body = {"part_ids": ["part_1"]} if path.endswith("complete") else None
+
+    status, answer, _ = call(function, method, path.format(odd), body)
+
+    # Never a 503: the SDKs would ask again and again.
+    assert status in (400, 404) or (status, answer["data"]) == (200, [])
+
+
+@pytest.mark.parametrize("odd", ["../x", "\ud800", "\0", "#batch", "x" * 3000, "", 7, None, [], {}])
+def test_odd_ids_in_bodies_are_refused(function: RunsFunction, odd: Any) -> None:
+    batch = {"input_file_id": odd, "endpoint": CHAT, "completion_window": "24h"}
+
+    assert call(function, "POST", "/v1/batches", batch)[0] in (400, 404)

@@ -20,7 +20,7 @@ from typing import Any
 from promptside.errors import NotFound, StoreUnavailable
 from promptside.schema.batch import BatchRecord, InputFile, ResultFile, Shape, Status, Tally
 from promptside.store.items import Record, encode_value
-from promptside.store.names import Key
+from promptside.store.names import Key, could_be_id
 from promptside.store.patience import Patience
 from promptside.store.table import Change, ConditionFailed, Table, put, update
 
@@ -65,7 +65,7 @@ class BatchStore:
 
     def find(self, batch_id: str) -> BatchRecord | None:
         """Return a batch, or None."""
-        item = self._table.get(self._key(batch_id))
+        item = self._table.get(self._key(batch_id)) if could_be_id(batch_id) else None
         if item is None or item["expires_at"] <= self._now():
             return None
         return _record(item)

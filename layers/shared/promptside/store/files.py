@@ -17,7 +17,7 @@ from typing import Any
 from promptside.errors import NotFound
 from promptside.schema.file import FilePurpose, FileRecord
 from promptside.store.items import Record
-from promptside.store.names import Key
+from promptside.store.names import Key, could_be_id
 from promptside.store.patience import Patience
 from promptside.store.table import Table, delete, put
 
@@ -57,7 +57,7 @@ class FileStore:
 
     def get(self, file_id: str) -> FileRecord:
         """Return a file. Raises NotFound."""
-        record = self.find(file_id) if 0 < len(file_id) <= 100 else None
+        record = self.find(file_id) if could_be_id(file_id) else None
         if record is None:
             raise NotFound(f"No such File object: {file_id[:100]}", param="id", code="file_not_found")
         return record

@@ -39,6 +39,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DIGITS = re.compile(r"[0-9]{1,9}")
 
+_LONGEST_ID = 100
+
 
 def is_slug(text: str) -> bool:
     """Tell whether `text` may name a prompt, a partial or a virtual key: ASCII letters, digits, `_` and `-`."""
@@ -53,6 +55,11 @@ def is_uuid(text: str) -> bool:
 def is_digest(text: str) -> bool:
     """Tell whether `text` is a SHA-256 in lower-case hex."""
     return _DIGEST.fullmatch(text) is not None
+
+
+def could_be_id(text: str) -> bool:
+    """Tell whether a run, a file, an upload or a batch could have this id; any other is in no key of a table."""
+    return 0 < len(text) <= _LONGEST_ID and text.isascii() and text.isprintable()
 
 
 def is_label(text: str) -> bool:

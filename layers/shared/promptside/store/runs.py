@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 from promptside.errors import JsonObject
 from promptside.store.failures import error_code
 from promptside.store.items import Item, Record, decode_item, encode_item
-from promptside.store.names import Key
+from promptside.store.names import Key, could_be_id
 from promptside.store.patience import Patience, call
 from promptside.store.table import Table
 
@@ -106,7 +106,7 @@ class RunStore:
 
     def find(self, run_id: str) -> RunRecord | None:
         """Return a record, or None."""
-        item = self._table.get(self._key(run_id))
+        item = self._table.get(self._key(run_id)) if could_be_id(run_id) else None
         return None if item is None else self._record(item)
 
     def of_batch(self, batch_id: str, *, after: RunRecord | None = None, limit: int) -> list[RunRecord]:
