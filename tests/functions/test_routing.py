@@ -674,3 +674,14 @@ def test_a_closed_loser_leaves_the_connections_of_others_alone() -> None:
         statuses = {run(over, config).status for _ in range(30)}
 
         assert statuses == {200}
+
+
+def test_a_prompt_whose_config_names_the_prompt_itself_is_run_once_for_each_target() -> None:
+    own = {"config": fallback({"prompt_id": "hi"}, {"prompt_id": "hi"})}
+    with Upstream(json_reply(ANSWER), FAILED, FAILED) as upstream:
+        version = prompt(parameters=own)
+        over = Product(upstream.url, version=version, prompts={"hi": version})
+
+        assert seen(over.post()) == (200, "config.targets[0]", "0")
+        assert seen(over.post()) == (500, "config.targets[1]", "0")
+        assert len(upstream.requests) == 3

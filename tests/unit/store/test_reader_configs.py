@@ -161,3 +161,16 @@ def test_a_warm_call_with_a_config_is_one_round_trip(engine: Engine) -> None:
                 reader.resolve(Reference(slug), key_digest=key, virtual_keys=("team",), sought=sought)
 
         assert proxy.operations == ["BatchGetItem"] * len(questions)
+
+
+def test_configs_of_prompts_that_name_each_other_make_no_loop(stored: Stored) -> None:
+    def naming(other: str) -> dict[str, Any]:
+        return {"config": {"strategy": {"mode": "fallback"}, "targets": [{"prompt_id": other}, {"prompt_id": "pp-a"}]}}
+
+    first = stored.prompt("pp-a", parameters=naming("pp-b"))
+    second = stored.prompt("pp-b", parameters=naming("pp-a"))
+
+    found = stored.reader().resolve(Reference("pp-a"), key_digest=None)
+
+    # A target runs its prompt; the config of that prompt is for those who call it.
+    assert found.prompts == {Reference("pp-b"): second, Reference("pp-a"): first}
