@@ -96,10 +96,12 @@ def test_a_task_of_a_state_machine_fails_with_a_class_that_it_can_tell_apart(
 def test_a_target_that_the_stack_does_not_allow_is_refused_before_anything_is_paid(
     stack: EventStack, invoke: Invoke, upstream: Upstream
 ) -> None:
-    elsewhere = {"type": "sqs", "queue_url": stack.dead.url}
+    elsewhere = {"type": "sqs", "queue_url": f"{stack.dead.url}-of-somebody-else"}
 
     with pytest.raises(RunError, match=r"'result\.queue_url' is no queue that this stack allows"):
         invoke({**load_event("events-invoke"), "result": elsewhere})
+    with pytest.raises(RunError, match=r"'result\.queue_url' is one of the stack's own queues"):
+        invoke({**load_event("events-invoke"), "result": {**elsewhere, "queue_url": stack.dead.url}})
     assert not upstream.requests
 
 

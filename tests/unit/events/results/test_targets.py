@@ -86,7 +86,7 @@ def test_anything_else_is_refused_with_the_path_of_the_field(value: Any, param: 
 def test_a_result_never_becomes_a_request(own: str, suffix: str) -> None:
     listed = settings(result_queues=(f"{QUEUE}{suffix}",), **{own: QUEUE})
 
-    with pytest.raises(InvalidRequest, match="is the stack's own queue of requests"):
+    with pytest.raises(InvalidRequest, match="is one of the stack's own queues"):
         parse_result_targets({"type": "sqs", "queue_url": f"{QUEUE}{suffix}"}, listed)
 
 

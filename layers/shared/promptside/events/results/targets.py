@@ -119,7 +119,7 @@ def _refusal(target: ResultTarget, settings: Settings) -> tuple[str, str] | None
             return ("prefix", f"must not begin with {own}, which the stack keeps for itself") if own else None
         case "sqs" if target.address.removesuffix(".fifo") in (settings.queue_url, settings.dead_letter_queue_url):
             # A result must never become a request, even where the operator lists the queue.
-            return "queue_url", "is the stack's own queue of requests"
+            return "queue_url", "is one of the stack's own queues"
         case "sqs":
             known = target.address in settings.result_queues
             return None if known else ("queue_url", "is no queue that this stack allows (parameter ResultQueueUrls)")
