@@ -21,6 +21,7 @@ from promptside.providers.registry import ALIASES, MODULES, get_provider
 from promptside.schema.prompt import VirtualKey
 from promptside.schema.request import RunRequest
 from promptside.store.base import SecretStore
+from promptside.transport.addresses import is_listed
 
 DEMO = "demo"
 CREDENTIALS_MISSING = "provider_credentials_missing"
@@ -276,11 +277,8 @@ def check_custom_host(url: str, settings: Settings) -> None:
         raise _refused("must have a plain host name")
     if parts.scheme == "http" and not settings.allow_private_hosts:
         raise _refused("must use https")
-    names = {host, f"{host}:{port}"} if port is not None else {host}
-    for allowed in settings.allowed_custom_hosts:
-        if allowed == "*" or allowed in names or (allowed.startswith("*.") and host.endswith(allowed[1:])):
-            return
-    raise _refused("is not among the custom hosts that this stack allows (parameter AllowedCustomHosts)")
+    if not is_listed(host, port, settings.allowed_custom_hosts):
+        raise _refused("is not among the custom hosts that this stack allows (parameter AllowedCustomHosts)")
 
 
 def _without(value: Any, secret: str) -> Any:

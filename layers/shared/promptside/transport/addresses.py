@@ -11,7 +11,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from promptside.errors import InvalidRequest
 
@@ -83,6 +83,12 @@ def is_public(text: str) -> bool:
     if embedded:
         return all(_is_global(inner) for inner in embedded)
     return _is_global(address)
+
+
+def is_listed(host: str, port: int | None, listed: Iterable[str]) -> bool:
+    """Tell whether an operator's list has a host: as `name`, as `name:port`, below `*.name`, or with `*` any at all."""
+    names = {"*", host, f"{host}:{port}"}
+    return any(entry in names or (entry.startswith("*.") and host.endswith(entry[1:])) for entry in listed)
 
 
 def _is_address(host: str) -> bool:

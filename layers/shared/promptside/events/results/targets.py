@@ -13,7 +13,7 @@ from promptside.config import Settings
 from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
 from promptside.events.base import Order, ResultTarget
 from promptside.events.targets import Problem, parse_targets
-from promptside.transport.addresses import is_public
+from promptside.transport.addresses import is_listed, is_public
 from promptside.transport.http1 import parse_url
 
 REFUSED = "invalid_result_target"
@@ -135,11 +135,7 @@ def _refused_url(url: str, settings: Settings) -> str | None:
         return "must be a plain URL without user and fragment"
     if origin.scheme != "https" and not settings.allow_private_hosts:
         return "must begin with https://"
-    names = {origin.host, f"{origin.host}:{origin.port}"}
-    if not any(
-        allowed == "*" or allowed in names or (allowed.startswith("*.") and origin.host.endswith(allowed[1:]))
-        for allowed in settings.webhook_hosts
-    ):
+    if not is_listed(origin.host, origin.port, settings.webhook_hosts):
         return "has a host that this stack does not allow (parameter WebhookHosts)"
     if _is_address(origin.host) and not is_public(origin.host) and not settings.allow_private_hosts:
         return "must have a host on the public internet"
