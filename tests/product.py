@@ -17,7 +17,7 @@ from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.routes import handle
 from promptside.config import Settings
 from promptside.errors import NotFound, Unauthenticated
-from promptside.schema.config import Sought, prompt_reference
+from promptside.schema.config import Sought
 from promptside.schema.prompt import (
     ApiKey,
     ConfigVersion,
@@ -26,6 +26,7 @@ from promptside.schema.prompt import (
     Reference,
     Resolution,
     VirtualKey,
+    parse_reference,
 )
 from promptside.services import Services
 from promptside.store.missing import config_not_found
@@ -87,7 +88,7 @@ class MemoryPrompts:
         if slug is not None and slug not in self.configs:
             raise config_not_found(slug)
         config = None if slug is None else ConfigVersion(slug, "c", 1, f"c-{slug}", self.configs[slug])
-        prompts = {prompt_reference(text): version for text, version in self.prompts.items()}
+        prompts = {parse_reference(text): version for text, version in self.prompts.items()}
         return Resolution(known, self.version, self.partials, self.virtual_keys, config=config, prompts=prompts)
 
     def find_api_key(self, digest: str) -> ApiKey | None:

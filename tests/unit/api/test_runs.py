@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from promptside.api.http import HttpRequest
-from promptside.api.runs import parse_reference, parse_run
+from promptside.api.runs import parse_run
 from promptside.errors import InvalidRequest, Unauthenticated
 from promptside.schema.prompt import Reference
 from promptside.schema.request import RunRequest
@@ -19,20 +19,6 @@ def run(body: dict[str, Any] | None = None, **headers: str) -> RunRequest:
     named = {"x-portkey-api-key": KEY} | {name.replace("_", "-"): value for name, value in headers.items()}
     request = HttpRequest("POST", "/v1/prompts/p/completions", headers=named, body=json.dumps(body or {}).encode())
     return parse_run(request, Reference("p"), trace_id="t", trusted=False)
-
-
-@pytest.mark.parametrize(
-    ("text", "reference"),
-    [
-        ("pp-x", Reference("pp-x")),
-        ("pp-x@12", Reference("pp-x", "12")),
-        ("pp-x@staging", Reference("pp-x", "staging")),
-        ("pp-x@", Reference("pp-x", "")),
-        ("pp-x@a@b", Reference("pp-x", "a@b")),
-    ],
-)
-def test_a_reference_is_split_at_its_first_at_sign(text: str, reference: Reference) -> None:
-    assert parse_reference(text) == reference
 
 
 def test_our_own_keys_never_become_overrides() -> None:

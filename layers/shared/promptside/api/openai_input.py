@@ -14,7 +14,7 @@ from promptside.api.bodies import optional_object
 from promptside.api.openai_items import messages_of
 from promptside.errors import InvalidRequest, JsonObject, NotFound
 from promptside.schema.chat import Message
-from promptside.schema.prompt import Reference
+from promptside.schema.prompt import Reference, parse_reference
 
 _REFUSED = {
     "background": "runs are not kept",
@@ -72,13 +72,13 @@ def _prompt(body: JsonObject) -> tuple[Reference, JsonObject]:
     identifier = prompt.get("id")
     if not isinstance(identifier, str) or not identifier:
         raise NotFound("Name the prompt to run in 'prompt.id'", param="prompt.id", code="prompt_not_found")
-    slug, at, selector = identifier.partition("@")
+    reference = parse_reference(identifier)
     version = prompt.get("version")
     if version is not None and (isinstance(version, bool) or not isinstance(version, str | int)):
         raise InvalidRequest("'prompt.version' must be a text", param="prompt.version", code="invalid_type")
-    chosen = str(version) if version not in (None, "") else (selector if at else None)
+    chosen = str(version) if version not in (None, "") else reference.selector
     variables = optional_object(prompt, "variables")
-    return Reference(slug, chosen), {name: _variable(name, value) for name, value in variables.items()}
+    return Reference(reference.id, chosen), {name: _variable(name, value) for name, value in variables.items()}
 
 
 def _variable(name: str, value: Any) -> Any:

@@ -11,9 +11,9 @@ from promptside.api.completions import answer_completion, answer_render, answer_
 from promptside.api.http import HttpRequest, HttpResponse
 from promptside.api.paths import path_segments
 from promptside.api.responses import json_response, trace_id_of
-from promptside.api.runs import key_digest, parse_reference, parse_run
+from promptside.api.runs import key_digest, parse_run
 from promptside.errors import JsonObject, MethodNotAllowed, NotFound
-from promptside.schema.prompt import Reference
+from promptside.schema.prompt import parse_reference
 from promptside.schema.request import RunRequest
 from promptside.services import Services
 
@@ -86,7 +86,7 @@ def _dispatch(
         raise NotFound(f"No such route: {request.method} {request.path[:200]}", code="route_not_found")
     if request.method != "POST":
         raise MethodNotAllowed(f"Use POST for {segments[2]}")
-    reference: Reference = parse_reference(segments[1])
+    reference = parse_reference(segments[1])
     run_request = parse_run(request, reference, trace_id=trace_id, trusted=trusted, digest=digest)
     if segments[2] == "render":
         return answer_render(services, run_request, with_plan=request.query.get("plan") in _YES)

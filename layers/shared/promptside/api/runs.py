@@ -21,12 +21,6 @@ _PLACEHOLDERS = frozenset({"", "OPENAI_API_KEY"})
 """What SDKs send as Authorization when the user gave nothing."""
 
 
-def parse_reference(text: str) -> Reference:
-    """Split `slug@selector` at the first `@`."""
-    name, at, selector = text.partition("@")
-    return Reference(name, selector if at else None)
-
-
 def parse_run(
     request: HttpRequest,
     reference: Reference,

@@ -10,7 +10,7 @@ from typing import Any
 from promptside.errors import InvalidRequest, JsonObject
 from promptside.management.fields import missing, wrong_type
 from promptside.management.services import ManagementServices
-from promptside.schema.prompt import Kind
+from promptside.schema.prompt import Kind, parse_reference
 from promptside.store.names import is_slug
 from promptside.store.walk import selected
 from promptside.template.compiler import compile_template
@@ -72,7 +72,7 @@ def _check_partials(services: ManagementServices, references: Iterable[str]) -> 
         raise InvalidRequest(f"Unknown partial {names}: create it first", param="string", code="partial_not_found")
 
 
-def _exists(services: ManagementServices, reference: str) -> bool:
-    slug, at, selector = reference.partition("@")
-    pointer = services.partials.find(slug) if is_slug(slug) else None
-    return pointer is not None and selected(pointer, selector if at else None) is not None
+def _exists(services: ManagementServices, text: str) -> bool:
+    reference = parse_reference(text)
+    pointer = services.partials.find(reference.id) if is_slug(reference.id) else None
+    return pointer is not None and selected(pointer, reference.selector) is not None

@@ -13,7 +13,7 @@ from promptside.management.services import ManagementServices
 from promptside.management.usage import partials_with_partial, prompts_with_partial
 from promptside.management.versions import paged_versions
 from promptside.management.views import partial_item, partial_version_item, partial_view
-from promptside.schema.prompt import PartialVersion
+from promptside.schema.prompt import PartialVersion, parse_reference
 from promptside.store.missing import partial_not_found
 from promptside.store.records import Pointer
 from promptside.store.versioned import version_id
@@ -68,9 +68,9 @@ def publish_partial(services: ManagementServices, name: str, body: JsonObject) -
 
 def retrieve_partial(services: ManagementServices, name: str, query: Mapping[str, str]) -> JsonObject:
     """Return the published version, or the one that `?version=` names."""
-    slug, at, after = name.partition("@")
-    pointer = services.partials.get(slug)
-    number = selected(pointer, query.get("version") or (after if at else None))
+    reference = parse_reference(name)
+    pointer = services.partials.get(reference.id)
+    number = selected(pointer, query.get("version") or reference.selector)
     if number is None:
         raise partial_not_found(name)
     return partial_view(pointer, services.partials.version(pointer, number))

@@ -18,7 +18,7 @@ from promptside.management.pointers import matching, renamed
 from promptside.management.services import ManagementServices
 from promptside.management.views import prompt_item, prompt_view
 from promptside.management.warnings import draft_warnings, with_warnings
-from promptside.schema.prompt import ApiKey, PromptVersion
+from promptside.schema.prompt import ApiKey, PromptVersion, parse_reference
 from promptside.store.missing import prompt_version_not_found
 from promptside.store.names import is_slug
 from promptside.store.records import Pointer
@@ -107,9 +107,9 @@ def publish_prompt(services: ManagementServices, name: str, body: JsonObject) ->
 
 def retrieve_prompt(services: ManagementServices, name: str, query: Mapping[str, str]) -> JsonObject:
     """Return the published version with all that is known of the prompt, or the one that `?version=` names."""
-    slug, at, after = name.partition("@")
-    pointer = services.prompts.get(slug)
-    selector = query.get("version") or (after if at else None)
+    reference = parse_reference(name)
+    pointer = services.prompts.get(reference.id)
+    selector = query.get("version") or reference.selector
     number = selected(pointer, selector)
     if number is None:
         raise prompt_version_not_found(pointer.slug, selector)

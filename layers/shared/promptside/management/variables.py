@@ -6,7 +6,7 @@ from collections import deque
 
 from promptside.errors import TemplateError
 from promptside.management.services import ManagementServices
-from promptside.schema.prompt import PromptVersion
+from promptside.schema.prompt import PromptVersion, parse_reference
 from promptside.store.walk import MOST_PARTIALS, selected
 from promptside.template.compiler import Template, compile_template
 from promptside.template.prompt import CompiledPrompt, compile_prompt
@@ -32,10 +32,10 @@ def variables_of(services: ManagementServices, version: PromptVersion) -> list[s
     return list(names)
 
 
-def _partial(services: ManagementServices, reference: str) -> Template | None:
-    slug, at, selector = reference.partition("@")
-    pointer = services.partials.find(slug)
-    number = None if pointer is None else selected(pointer, selector if at else None)
+def _partial(services: ManagementServices, text: str) -> Template | None:
+    reference = parse_reference(text)
+    pointer = services.partials.find(reference.id)
+    number = None if pointer is None else selected(pointer, reference.selector)
     if pointer is None or number is None:
         return None
     try:

@@ -29,8 +29,8 @@ from promptside.routing.settings import (
     parse_retry,
 )
 from promptside.routing.strategy import Strategy, parse_strategy
-from promptside.schema.config import DEEPEST_CONFIG, MOST_TARGETS, Named, named_in, prompt_reference
-from promptside.schema.prompt import Reference
+from promptside.schema.config import DEEPEST_CONFIG, MOST_TARGETS, Named, named_in
+from promptside.schema.prompt import Reference, parse_reference
 from promptside.schema.spelling import snake
 
 LARGEST_CONFIG = 64 * 1024
@@ -198,7 +198,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "strategy": parse_strategy,
     "name": text_at,
     "weight": _weight,
-    "prompt_id": lambda value, path: prompt_reference(text_at(value, path)),
+    "prompt_id": lambda value, path: parse_reference(text_at(value, path)),
     "retry": parse_retry,
     "cache": parse_cache,
     "request_timeout": _timeout,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from promptside.schema.prompt import JsonObject, Reference
+from promptside.schema.prompt import JsonObject, Reference, parse_reference
 from promptside.schema.spelling import snake
 
 DEEPEST_CONFIG = 5
@@ -45,15 +45,9 @@ def named_in(config: Any) -> Named:
         keys.update(_slugs(target))
         text = target.get("prompt_id")
         if isinstance(text, str) and text:
-            prompts[prompt_reference(text)] = None
+            prompts[parse_reference(text)] = None
             alone += 1
     return Named(frozenset(keys), tuple(prompts), bool(leaves) and alone == len(leaves))
-
-
-def prompt_reference(text: str) -> Reference:
-    """Return the reference that a target's `prompt_id` writes as `slug` or `slug@selector`."""
-    name, at, selector = text.partition("@")
-    return Reference(name, selector if at else None)
 
 
 def _leaves(config: Any, depth: int, inherited: JsonObject | None = None) -> Iterator[JsonObject]:

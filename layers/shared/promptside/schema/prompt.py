@@ -27,6 +27,12 @@ class Reference:
         return self.id if self.selector is None else f"{self.id}@{self.selector}"
 
 
+def parse_reference(text: str) -> Reference:
+    """Split `slug@selector` at the first `@`."""
+    name, at, selector = text.partition("@")
+    return Reference(name, selector if at else None)
+
+
 @dataclass(frozen=True, slots=True)
 class PromptVersion:
     """One immutable version of a prompt.

@@ -19,6 +19,7 @@ from promptside.schema.prompt import (
     Reference,
     Resolution,
     VirtualKey,
+    parse_reference,
 )
 from promptside.store.cache import BoundedCache
 from promptside.store.items import Record
@@ -214,17 +215,18 @@ class Walk:
         return found
 
     def _partial(self, text: str) -> PartialVersion | None:
-        slug, at, selector = text.partition("@")
+        reference = parse_reference(text)
+        slug, selector = reference.id, reference.selector
         if not is_slug(slug):
             raise partial_not_found(text)
-        number = version_number(selector)
-        if at and number and self.keys.pointer("partial", slug) not in self.items:
+        number = version_number(selector or "")
+        if number and self.keys.pointer("partial", slug) not in self.items:
             # The number says which version it will be: both items come in one read.
             self.missing.add(self.keys.version("partial", slug, number))
         pointer = self._pointer("partial", slug, lambda: partial_not_found(text))
         if pointer is None:
             return None
-        number = selected(pointer, selector if at else None)
+        number = selected(pointer, selector)
         shelf = _Shelf("partial", self.known.partials, partial_of)
         return self._version(shelf, pointer, number, lambda: partial_not_found(text))
 
