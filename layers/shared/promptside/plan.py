@@ -14,11 +14,11 @@ from promptside.cost import answer_limit, estimated_tokens, has_uncounted_parts,
 from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
 from promptside.providers.base import ProviderCall, ProviderRequest
 from promptside.providers.fields import CUSTOM_HOST
-from promptside.schema.prompt import Resolution
+from promptside.schema.prompt import Resolution, split_model
 from promptside.schema.request import RunRequest
 from promptside.service import config_in_force, load_prompt, with_key_metadata
 from promptside.services import Services
-from promptside.target import Target, split_model
+from promptside.target import Target
 
 
 @dataclass(frozen=True, slots=True)

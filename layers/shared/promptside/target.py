@@ -18,7 +18,7 @@ from promptside.errors import ConfigurationError, Forbidden, InvalidRequest, Jso
 from promptside.providers.base import Credentials, Provider, ProviderRequest, SigV4
 from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials, check_sent, public_settings
 from promptside.providers.registry import ALIASES, MODULES, get_provider
-from promptside.schema.prompt import VirtualKey
+from promptside.schema.prompt import VirtualKey, split_model
 from promptside.schema.request import RunRequest
 from promptside.store.base import SecretStore
 from promptside.transport.addresses import is_listed
@@ -159,14 +159,6 @@ def _check_expiry(key: VirtualKey, now: float) -> None:
 def _provider_choice(name: str, model: str) -> _Choice:
     known = ALIASES.get(name, name)
     return _Choice(known, f"providers/{known}", {}, model)
-
-
-def split_model(model: str) -> tuple[str | None, str]:
-    """Return the virtual key in front of a model's name, if any, and the bare name: `@team-a/gpt-x`."""
-    if model.startswith("@") and "/" in model:
-        slug, _, bare = model[1:].partition("/")
-        return slug, bare
-    return None, model
 
 
 def _sent_fields(provider: Provider, request: RunRequest) -> dict[str, str]:

@@ -12,11 +12,11 @@ from promptside.errors import InvalidRequest, ProviderUnusable
 from promptside.exchange import PROVIDER_AUTH, Prepared
 from promptside.providers.embeddings import EmbeddingCall, build_embedding, parse_embedding, usual_model
 from promptside.routing.settings import Embedding
-from promptside.schema.prompt import VirtualKey
+from promptside.schema.prompt import VirtualKey, split_model
 from promptside.schema.request import RunRequest
 from promptside.services import Services
 from promptside.store.vectors import unit
-from promptside.target import Target, check_signing, choose_target, refreshed, split_model
+from promptside.target import Target, check_signing, choose_target, refreshed
 from promptside.transport.base import Limits, ProviderResponse
 from promptside.transport.cancellation import Cancellation
 

@@ -9,8 +9,7 @@ from promptside.errors import JsonObject
 from promptside.management.services import ManagementServices
 from promptside.merging import stored_parameters
 from promptside.providers.registry import ALIASES, MODULES, get_provider
-from promptside.schema.prompt import PromptVersion
-from promptside.target import split_model
+from promptside.schema.prompt import PromptVersion, split_model
 
 
 def draft_warnings(services: ManagementServices, version: PromptVersion) -> list[str]:

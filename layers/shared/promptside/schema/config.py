@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from promptside.schema.prompt import JsonObject, Reference, parse_reference
+from promptside.schema.prompt import JsonObject, Reference, parse_reference, split_model
 from promptside.schema.spelling import snake
 
 DEEPEST_CONFIG = 5
@@ -95,7 +95,7 @@ def _slugs(target: JsonObject) -> Iterator[str]:
     if isinstance(provider, str) and provider.startswith("@"):
         yield provider[1:]
     for model in target["models"]:
-        if model.startswith("@") and "/" in model:
-            yield model[1:].partition("/")[0]
+        if (slug := split_model(model)[0]) is not None:
+            yield slug
     for embedding in target["embeddings"]:
         yield from _slugs(embedding)

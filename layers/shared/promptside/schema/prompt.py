@@ -33,6 +33,14 @@ def parse_reference(text: str) -> Reference:
     return Reference(name, selector if at else None)
 
 
+def split_model(model: str) -> tuple[str | None, str]:
+    """Return the virtual key in front of a model's name, if any, and the bare name: `@team-a/gpt-x`."""
+    if model.startswith("@") and "/" in model:
+        slug, _, bare = model[1:].partition("/")
+        return slug, bare
+    return None, model
+
+
 @dataclass(frozen=True, slots=True)
 class PromptVersion:
     """One immutable version of a prompt.

@@ -20,6 +20,7 @@ from promptside.schema.prompt import (
     Resolution,
     VirtualKey,
     parse_reference,
+    split_model,
 )
 from promptside.store.cache import BoundedCache
 from promptside.store.items import Record
@@ -235,7 +236,7 @@ class Walk:
     ) -> dict[str, VirtualKey]:
         named = [*of_config]
         for version in versions:
-            named += [slug for slug in (version.virtual_key, _slug_in_model(version.model)) if slug is not None]
+            named += [slug for slug in (version.virtual_key, split_model(version.model or "")[0]) if slug is not None]
         own = [slug for slug in named if is_slug(slug)]
         self.changing.extend(self.keys.virtual_key(slug) for slug in own)
         stored: dict[str, VirtualKey] = {}
@@ -290,9 +291,3 @@ def selected(pointer: Pointer, selector: str | None) -> int | None:
     if number is not None:
         return number if 0 < number <= pointer.latest else None
     return pointer.labels.get(selector)
-
-
-def _slug_in_model(model: str | None) -> str | None:
-    if model is None or not model.startswith("@"):
-        return None
-    return model[1:].partition("/")[0]
