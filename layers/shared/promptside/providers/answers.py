@@ -11,7 +11,7 @@ from promptside.errors import JsonObject, ProviderUnusable
 from promptside.providers.base import ProviderCall
 from promptside.providers.chunks import ChunkBuilder
 from promptside.providers.message_parts import compact_json
-from promptside.providers.tool_use import JSON_TOOL, is_legacy
+from promptside.providers.tool_use import JSON_TOOL
 from promptside.schema.chat import Chunk, Completion, Usage
 
 _WRAPPERS = frozenset({"values", "value", JSON_TOOL})
@@ -59,7 +59,7 @@ class Answer:
 
 def completion(call: ProviderCall, answer: Answer, *, finish_reason: str, usage: Usage | None) -> Completion:
     """Return the whole completion under our own id and the model that was asked for."""
-    legacy = is_legacy(call)
+    legacy = call.wants_function_call
     choice = {
         "index": 0,
         "message": answer.message(legacy=legacy),
@@ -112,7 +112,7 @@ class StreamAnswer:
     def __init__(self, call: ProviderCall, *, json_schema: JsonObject | None = None) -> None:
         self.builder = ChunkBuilder(call)
         self.finish_reason: str | None = None
-        self._legacy = is_legacy(call)
+        self._legacy = call.wants_function_call
         self._json_schema = json_schema
         self._is_json = False
         self._started = False

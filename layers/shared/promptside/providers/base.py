@@ -35,6 +35,11 @@ class ProviderCall:
     strict_params: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def wants_function_call(self) -> bool:
+        """Whether the answer must have `function_call`; a caller who declares tools as well knows tool calls."""
+        return bool(self.parameters.get("functions")) and not self.parameters.get("tools")
+
 
 class Credentials(Mapping[str, str]):
     """The configuration fields of one provider, secrets included; its repr shows names only."""

@@ -25,16 +25,11 @@ def speaks_of_functions(call: ProviderCall) -> bool:
     return any(message.get("role") == "function" or message.get("function_call") for message in call.messages or [])
 
 
-def wants_function_call(call: ProviderCall) -> bool:
-    """Tell whether the answer must have `function_call`; a caller who declares tools as well knows tool calls."""
-    return bool(call.parameters.get("functions")) and not call.parameters.get("tools")
-
-
 def with_tools(call: ProviderCall) -> ProviderCall:
     """Return the call with tools instead of functions; tools that are declared besides win over them."""
     parameters = {name: value for name, value in call.parameters.items() if name not in _PARAMETERS}
     functions = call.parameters.get("functions")
-    if wants_function_call(call) and isinstance(functions, list):
+    if call.wants_function_call and isinstance(functions, list):
         parameters["tools"] = [{"type": "function", "function": function} for function in functions]
     choice = call.parameters.get("function_call")
     if choice is not None:

@@ -68,11 +68,6 @@ def read_tools(parameters: Mapping[str, Any]) -> ToolUse:
     return ToolUse(tuple(declared), tuple(native), mode, named, parallel if isinstance(parallel, bool) else None)
 
 
-def is_legacy(call: ProviderCall) -> bool:
-    """Tell whether the caller speaks of functions, so that the answer must have `function_call`."""
-    return bool(call.parameters.get("functions")) and not call.parameters.get("tools")
-
-
 class ToolNames:
     """The two-way map between the caller's tool names and those a provider's pattern allows.
 

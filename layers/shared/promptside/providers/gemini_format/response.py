@@ -12,7 +12,7 @@ from promptside.providers.answers import Answer, final_reason, unusable
 from promptside.providers.base import ProviderCall
 from promptside.providers.gemini_format.errors import stream_error
 from promptside.providers.gemini_format.request import tool_names
-from promptside.providers.tool_use import ToolNames, is_legacy
+from promptside.providers.tool_use import ToolNames
 from promptside.schema.chat import Completion, Usage
 
 FINISH_REASONS: dict[str, str] = {
@@ -197,7 +197,7 @@ def _choice(candidate: JsonObject, position: int, call: ProviderCall, names: Too
     for part in content.get("parts") or []:
         _read_part(part, answer, added, names=names, made_up=invented_id(call, index, len(answer.tool_calls)))
     native = _text(candidate.get("finishReason"))
-    legacy = is_legacy(call)
+    legacy = call.wants_function_call
     reason = finish_reason(native, has_calls=bool(answer.tool_calls), legacy=legacy)
     if reason == "content_filter" and not answer.texts and not answer.tool_calls and not added:
         answer.refusal = _text(candidate.get("finishMessage")) or native

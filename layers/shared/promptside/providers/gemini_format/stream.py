@@ -28,7 +28,6 @@ from promptside.providers.gemini_format.response import (
     usage_of,
 )
 from promptside.providers.message_parts import compact_json
-from promptside.providers.tool_use import is_legacy
 from promptside.schema.chat import Chunk, Usage
 
 
@@ -42,7 +41,7 @@ class GenerateStream:
         self._builder = ChunkBuilder(call)
         self._call = call
         self._names = tool_names(call)
-        self._legacy = is_legacy(call)
+        self._legacy = call.wants_function_call
         self._choices: dict[int, _Choice] = {}
         self._identified = False
         self._refusal: str | None = None

@@ -26,7 +26,6 @@ from promptside.providers.legacy_functions import (
     FunctionCallMapper,
     answer_with_function_call,
     speaks_of_functions,
-    wants_function_call,
     with_tools,
 )
 from promptside.providers.openai_format.answers import parse_answer
@@ -116,7 +115,7 @@ class OpenAICompatible:
         """Normalise a whole answer; see Provider."""
         adapted = self._adapted(call)
         completion = self._parse(body, adapted)
-        translated = adapted is not call and wants_function_call(call)
+        translated = adapted is not call and call.wants_function_call
         return answer_with_function_call(completion) if translated else completion
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> PromptsideError:
@@ -127,7 +126,7 @@ class OpenAICompatible:
         """Return the mapper for one stream; see Provider."""
         adapted = self._adapted(call)
         mapper = self._mapper(adapted)
-        return FunctionCallMapper(mapper) if adapted is not call and wants_function_call(call) else mapper
+        return FunctionCallMapper(mapper) if adapted is not call and call.wants_function_call else mapper
 
     def _adapted(self, call: ProviderCall) -> ProviderCall:
         """Return the call, with tools instead of functions where its wire has no functions."""
