@@ -70,7 +70,7 @@ Python (pip install portkey-ai):
 
 Node (npm install portkey-ai):
 
-  import Portkey from "portkey-ai";
+  import {{ Portkey }} from "portkey-ai";
   const client = new Portkey({{ baseURL: "{base_url}", apiKey: "{api_key}" }});
   const answer = await client.prompts.completions.create({{ promptID: "{prompt.slug}", variables: {values} }});
   console.log(answer.choices[0].message.content);
