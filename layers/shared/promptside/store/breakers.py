@@ -13,11 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from promptside.store.failures import error_code
 from promptside.store.items import decode_item
-from promptside.store.patience import Patience, call
+from promptside.store.patience import Patience, call, call_if
 
 KEPT_SECONDS = 24 * 3600
 """How long an item outlives what it says; a target nobody asked for that long is a new one."""
@@ -131,16 +128,10 @@ class BreakerStore:
             "ReturnValues": "ALL_NEW",
         }
 
-        def attempt() -> dict[str, Any] | None:
-            try:
-                attributes: dict[str, Any] = self._client.update_item(**request)["Attributes"]
-            except ClientError as exc:
-                if error_code(exc) == "ConditionalCheckFailedException":
-                    return None
-                raise
-            return attributes
-
-        return call("update_item", attempt, self._patience.start(), repeatable=False)
+        answer = call_if(
+            "update_item", lambda: self._client.update_item(**request), self._patience.start(), repeatable=False
+        )
+        return None if answer is None else answer["Attributes"]
 
     def _key(self, name: str) -> dict[str, Any]:
         return {"pk": {"S": f"{self._workspace}#breaker#{name}"}, "sk": {"S": _STATE}}

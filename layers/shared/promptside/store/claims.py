@@ -14,10 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from botocore.exceptions import ClientError
-
-from promptside.store.failures import error_code
-from promptside.store.patience import Patience, call
+from promptside.store.patience import Patience, call, call_if
 from promptside.store.pieces import cut, join
 
 Phase = Literal["running", "finished", "interrupted"]
@@ -105,7 +102,7 @@ class ClaimStore:
             "ConditionExpression": "run_id = :run_id",
             "ExpressionAttributeValues": {":run_id": {"S": claim.run_id}},
         }
-        self._conditional("delete_item", request)
+        call_if("delete_item", lambda: self._client.delete_item(**request), self._patience.start())
 
     def answer(self, earlier: Earlier) -> KeptAnswer | None:
         """Return a finished run's answer; None when parts of it have already expired."""
@@ -145,19 +142,7 @@ class ClaimStore:
         request: dict[str, Any] = {"TableName": self._table, "Item": item}
         if condition:
             request |= {"ConditionExpression": condition, "ExpressionAttributeValues": values}
-        return self._conditional("put_item", request)
-
-    def _conditional(self, operation: str, request: dict[str, Any]) -> bool:
-        def attempt() -> bool:
-            try:
-                getattr(self._client, operation)(**request)
-            except ClientError as exc:
-                if error_code(exc) == "ConditionalCheckFailedException":
-                    return False
-                raise
-            return True
-
-        return call(operation, attempt, self._patience.start())
+        return call_if("put_item", lambda: self._client.put_item(**request), self._patience.start()) is not None
 
     def _item(self, claim: Claim, phase: Phase, expires_at: float) -> dict[str, Any]:
         return {

@@ -11,7 +11,7 @@ from typing import TypeVar
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
-from promptside.store.failures import http_status, is_busy, store_error
+from promptside.store.failures import error_code, http_status, is_busy, store_error
 
 _Answer = TypeVar("_Answer")
 
@@ -68,6 +68,22 @@ def call(operation: str, function: Callable[[], _Answer], attempts: Attempts, *,
             if _may_pass(exc, repeatable=repeatable) and attempts.again():
                 continue
             raise store_error(operation, exc) from exc
+
+
+def call_if(
+    operation: str, function: Callable[[], _Answer], attempts: Attempts, *, repeatable: bool = True
+) -> _Answer | None:
+    """As `call`, for a request with a condition: None when that does not hold."""
+
+    def attempt() -> _Answer | None:
+        try:
+            return function()
+        except ClientError as exc:
+            if error_code(exc) == "ConditionalCheckFailedException":
+                return None
+            raise
+
+    return call(operation, attempt, attempts, repeatable=repeatable)
 
 
 def _may_pass(error: ClientError | BotoCoreError, *, repeatable: bool) -> bool:

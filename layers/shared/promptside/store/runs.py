@@ -19,13 +19,10 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Literal
 
-from botocore.exceptions import ClientError
-
 from promptside.errors import JsonObject
-from promptside.store.failures import error_code
 from promptside.store.items import Item, Record, decode_item, encode_item
 from promptside.store.names import Key, could_be_id
-from promptside.store.patience import Patience, call
+from promptside.store.patience import Patience, call, call_if
 from promptside.store.table import Table
 
 Ending = Literal["completed", "failed", "cancelled"]
@@ -182,15 +179,8 @@ class RunStore:
         if condition is not None:
             request["ConditionExpression"] = condition
 
-        def attempt() -> Record | None:
-            try:
-                return decode_item(self._client.update_item(**request)["Attributes"])
-            except ClientError as exc:
-                if error_code(exc) == "ConditionalCheckFailedException":
-                    return None
-                raise
-
-        return call("update_item", attempt, self._patience.start())
+        answer = call_if("update_item", lambda: self._client.update_item(**request), self._patience.start())
+        return None if answer is None else decode_item(answer["Attributes"])
 
     def _first(self, begun: JsonObject, now: float) -> Item:
         return {

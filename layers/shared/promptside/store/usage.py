@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from promptside.errors import ConfigurationError
 from promptside.store.failures import error_code
 from promptside.store.items import decode_item
-from promptside.store.patience import Patience, call
+from promptside.store.patience import Patience, call, call_if
 from promptside.store.table import Table
 
 # A run waits for this.
@@ -98,16 +98,10 @@ class UsageStore:
             "ExpressionAttributeValues": {":yes": {"BOOL": True}},
         }
 
-        def attempt() -> bool:
-            try:
-                self._client.update_item(**request)
-            except ClientError as exc:
-                if error_code(exc) == "ConditionalCheckFailedException":
-                    return False
-                raise
-            return True
-
-        return call("update_item", attempt, self._patience.start(), repeatable=False)
+        answer = call_if(
+            "update_item", lambda: self._client.update_item(**request), self._patience.start(), repeatable=False
+        )
+        return answer is not None
 
     def read(self, budgets: Collection[Counter]) -> list[int]:
         """Return what is used of each budget, in their order."""
