@@ -22,7 +22,7 @@ from promptside.schema.batch import BatchRecord, InputFile, ResultFile, Shape, S
 from promptside.store.items import Record, encode_value
 from promptside.store.names import Key, could_be_id
 from promptside.store.patience import Patience
-from promptside.store.table import Change, ConditionFailed, Table, put, update
+from promptside.store.table import Change, ConditionFailed, Table, key_item, put, update
 
 _BATCH = "batch"
 _CHUNK = "chunk#"
@@ -151,7 +151,7 @@ def _addition(key: Key, tally: Tally) -> Change:
     values = asdict(tally)
     return {
         "Update": {
-            "Key": {"pk": {"S": key[0]}, "sk": {"S": key[1]}},
+            "Key": key_item(key),
             "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in values),
             # Whoever finishes the batch counts all lines anew.
             "ConditionExpression": "#status IN (:in_progress, :cancelling)",

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from promptside.store.items import decode_item
+from promptside.store.items import decode_item, encode_value
 from promptside.store.patience import Patience, call, call_if
 
 KEPT_SECONDS = 24 * 3600
@@ -58,7 +58,7 @@ class BreakerStore:
 
     def count_failure(self, name: str, *, successes: int, now: float, seconds: float) -> BreakerState:
         """Add a failure, and the successes since this process's last one, to a window of `seconds`."""
-        counts = {":one": _number(1), ":successes": _number(successes), ":now": _moment(now)}
+        counts = {":one": encode_value(1), ":successes": encode_value(successes), ":now": _moment(now)}
         for _ in range(_MOST_ROUNDS):
             item = self._update(
                 name,
@@ -150,13 +150,9 @@ def _seconds(moment: int | None) -> float | None:
     return None if moment is None else moment / 1000
 
 
-def _number(value: int) -> dict[str, str]:
-    return {"N": str(value)}
-
-
 def _moment(seconds: float) -> dict[str, str]:
-    return _number(round(seconds * 1000))
+    return encode_value(round(seconds * 1000))
 
 
 def _expiry(seconds: float) -> dict[str, str]:
-    return _number(math.ceil(seconds) + KEPT_SECONDS)
+    return encode_value(math.ceil(seconds) + KEPT_SECONDS)

@@ -23,7 +23,7 @@ from promptside.errors import JsonObject
 from promptside.store.items import Item, Record, decode_item, encode_item
 from promptside.store.names import Key, could_be_id
 from promptside.store.patience import Patience, call, call_if
-from promptside.store.table import Table
+from promptside.store.table import Table, key_item
 
 Ending = Literal["completed", "failed", "cancelled"]
 Status = Literal["running", "queued", "completed", "failed", "cancelled"]
@@ -81,7 +81,7 @@ class RunStore:
         item = self._update(run_id, f"{_FIRST} REMOVE waiting ADD deliveries :one", values)
         if item is not None:
             place = self._listed(run_id, begun, item["created_at"])
-            listed = {**_key(place), **encode_item({"run_id": run_id, "expires_at": item["expires_at"]})}
+            listed = {**key_item(place), **encode_item({"run_id": run_id, "expires_at": item["expires_at"]})}
             call("put_item", lambda: self._client.put_item(TableName=self._name, Item=listed), self._patience.start())
 
     def wait(self, run_id: str, begun: JsonObject, ended: JsonObject, *, now: float) -> None:
@@ -171,7 +171,7 @@ class RunStore:
         """Return the record as it is then, None when the condition did not hold."""
         request: dict[str, Any] = {
             "TableName": self._name,
-            "Key": _key(self._key(run_id)),
+            "Key": key_item(self._key(run_id)),
             "UpdateExpression": change,
             "ExpressionAttributeValues": values,
             "ReturnValues": "ALL_NEW",
@@ -202,10 +202,6 @@ class RunStore:
 
     def _of_month(self, month: int) -> str:
         return f"{self._workspace}#records#{month // 12:04}-{month % 12 + 1:02}"
-
-
-def _key(key: Key) -> Item:
-    return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
 
 
 def _line(number: int) -> str:

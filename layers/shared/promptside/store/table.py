@@ -51,7 +51,7 @@ class Table:
 
     def get(self, key: Key) -> Record | None:
         """Return one item, or None."""
-        request = {"TableName": self._name, "Key": _key(key), "ConsistentRead": True}
+        request = {"TableName": self._name, "Key": key_item(key), "ConsistentRead": True}
         answer = call("get_item", lambda: self._client.get_item(**request), self._patience.start())
         return decode_item(answer["Item"]) if "Item" in answer else None
 
@@ -96,7 +96,7 @@ class Table:
 
     def delete_all(self, keys: Iterable[Key]) -> None:
         """Delete items without a condition, in as many requests as that takes."""
-        waiting = [{"DeleteRequest": {"Key": _key(key)}} for key in keys]
+        waiting = [{"DeleteRequest": {"Key": key_item(key)}} for key in keys]
         attempts = self._patience.start()
         while waiting:
             batch, waiting = waiting[:_DELETES], waiting[_DELETES:]
@@ -121,7 +121,7 @@ class Table:
             raise
 
     def _read_batch(self, keys: list[Key], found: dict[Key, Record | None], attempts: Attempts) -> None:
-        waiting = {self._name: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
+        waiting = {self._name: {"Keys": [key_item(key) for key in keys], "ConsistentRead": True}}
         while waiting:
             answer = call("batch_get_item", lambda w=waiting: self._client.batch_get_item(RequestItems=w), attempts)  # type: ignore[misc]
             for item in answer["Responses"].get(self._name, []):
@@ -144,7 +144,7 @@ def put(
             f" can have {LARGEST_ITEM}",
             param="string",
         )
-    body: Change = {"Item": {**_key(key), **encode_item(record)}}
+    body: Change = {"Item": {**key_item(key), **encode_item(record)}}
     return {"Put": {**body, **_condition(condition, values)}}
 
 
@@ -158,7 +158,7 @@ def update(key: Key, record: Mapping[str, Any], condition: str, *, values: Mappi
     conditioned = _condition(condition, values)
     return {
         "Update": {
-            "Key": _key(key),
+            "Key": key_item(key),
             "UpdateExpression": expression,
             **conditioned,
             "ExpressionAttributeNames": {f"#{name}": name for name in record},
@@ -172,15 +172,16 @@ def update(key: Key, record: Mapping[str, Any], condition: str, *, values: Mappi
 
 def check(key: Key, condition: str, *, values: Mapping[str, Any] | None = None) -> Change:
     """Return an element that changes nothing and only demands that a condition holds."""
-    return {"ConditionCheck": {"Key": _key(key), **_condition(condition, values)}}
+    return {"ConditionCheck": {"Key": key_item(key), **_condition(condition, values)}}
 
 
 def delete(key: Key, condition: str | None = None, *, values: Mapping[str, Any] | None = None) -> Change:
     """Return a change that deletes an item."""
-    return {"Delete": {"Key": _key(key), **_condition(condition, values)}}
+    return {"Delete": {"Key": key_item(key), **_condition(condition, values)}}
 
 
-def _key(key: Key) -> Item:
+def key_item(key: Key) -> Item:
+    """Return a key as DynamoDB writes it."""
     return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
 
 

@@ -18,7 +18,7 @@ from promptside.schema.file import PartRecord, UploadRecord
 from promptside.store.items import encode_value
 from promptside.store.names import Key
 from promptside.store.patience import Patience
-from promptside.store.table import Change, ConditionFailed, Table, put, update
+from promptside.store.table import Change, ConditionFailed, Table, key_item, put, update
 
 _UPLOAD = "upload"
 _KEPT_SECONDS = 86400
@@ -115,7 +115,7 @@ def _addition(key: Key, size: int, most_parts: int, most_bytes_before: int) -> C
     }
     return {
         "Update": {
-            "Key": {"pk": {"S": key[0]}, "sk": {"S": key[1]}},
+            "Key": key_item(key),
             "UpdateExpression": "ADD part_count :one, part_bytes :size",
             "ConditionExpression": "#status = :pending AND part_count < :most_parts AND part_bytes <= :most_bytes",
             "ExpressionAttributeNames": {"#status": "status"},

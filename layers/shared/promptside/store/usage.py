@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError
 
 from promptside.errors import ConfigurationError
 from promptside.store.failures import error_code
-from promptside.store.items import decode_item
+from promptside.store.items import decode_item, encode_value
 from promptside.store.patience import Patience, call, call_if
-from promptside.store.table import Table
+from promptside.store.table import Table, key_item
 
 # A run waits for this.
 _PATIENCE = Patience(attempts=3, total_seconds=1.0)
@@ -67,7 +67,7 @@ class UsageStore:
             "ConditionExpression": "attribute_not_exists(#used) OR #used <= :room",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        request["ExpressionAttributeValues"][":room"] = _number(most - amount)
+        request["ExpressionAttributeValues"][":room"] = encode_value(most - amount)
 
         def attempt() -> Use:
             try:
@@ -76,7 +76,7 @@ class UsageStore:
                 if error_code(exc) != "ConditionalCheckFailedException":
                     raise
                 # Where the engine does not say what there is, there is nothing left.
-                return Use(_use(exc.response.get("Item", {"used": _number(most)})).used, taken=False)
+                return Use(_use(exc.response.get("Item", {"used": encode_value(most)})).used, taken=False)
 
         # An addition whose answer was lost may have counted: sent again it would count twice.
         return call("update_item", attempt, self._patience.start(), repeatable=False)
@@ -111,10 +111,10 @@ class UsageStore:
         return [(found[key] or {}).get("used", 0) for key in keys]
 
     def _addition(self, counter: Counter, amount: int) -> dict[str, Any]:
-        expression, values = "ADD #used :amount", {":amount": _number(amount)}
+        expression, values = "ADD #used :amount", {":amount": encode_value(amount)}
         if counter.expires_at is not None:
             expression += " SET expires_at = if_not_exists(expires_at, :expires)"
-            values[":expires"] = _number(counter.expires_at)
+            values[":expires"] = encode_value(counter.expires_at)
         return {
             **self._place(counter),
             "UpdateExpression": expression,
@@ -129,7 +129,7 @@ class UsageStore:
             raise ConfigurationError(
                 "Rate limits are counted in the run table: set PROMPTSIDE_RUN_TABLE", param="PROMPTSIDE_RUN_TABLE"
             )
-        return {"TableName": table, "Key": {"pk": {"S": self._partition(counter)}, "sk": {"S": counter.window}}}
+        return {"TableName": table, "Key": key_item((self._partition(counter), counter.window))}
 
     def _partition(self, counter: Counter) -> str:
         return f"{self._workspace}#usage#{counter.subject}"
@@ -138,7 +138,3 @@ class UsageStore:
 def _use(attributes: dict[str, Any]) -> Use:
     record = decode_item(attributes)
     return Use(record.get("used", 0), alerted=record.get("alerted", False))
-
-
-def _number(value: int) -> dict[str, str]:
-    return {"N": str(value)}
