@@ -294,6 +294,28 @@ def test_a_silent_client_does_not_hold_up_others() -> None:
         assert call(port, "GET", "/")[0] == 200
 
 
+def test_a_client_that_never_pauses_does_not_hold_up_others() -> None:
+    done, answered = threading.Event(), threading.Event()
+
+    def keep_asking(port: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+        while not done.is_set():
+            connection.request("GET", "/busy")
+            connection.getresponse().read()
+            answered.set()
+        connection.close()
+
+    with serving(echo, threads=1) as port:
+        busy = threading.Thread(target=keep_asking, args=(port,))
+        busy.start()
+        try:
+            assert answered.wait(TIMEOUT)
+            assert call(port, "GET", "/other")[0] == 200
+        finally:
+            done.set()
+            busy.join()
+
+
 def test_connections_that_send_nothing_take_no_thread() -> None:
     with serving(echo, threads=2) as port, contextlib.ExitStack() as open_connections:
         for _ in range(20):
