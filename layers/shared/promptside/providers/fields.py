@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from promptside.errors import ConfigurationError, InvalidRequest, PromptsideError
 from promptside.providers.base import Credentials, Field, Provider
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
 CUSTOM_HOST = Field(
     "custom_host",
     "Another base URL for this provider; only hosts that the stack allows are used",
@@ -65,7 +67,7 @@ def public_settings(provider: Provider, credentials: Mapping[str, str]) -> dict[
 
 
 def _check(provider: Provider, field: Field, value: str, *, from_caller: bool) -> None:
-    if not field.multiline and any(ord(character) < 32 or ord(character) == 127 for character in value):
+    if not field.multiline and _CONTROL.search(value):
         raise _refusal(provider, field, "holds control characters", from_caller=from_caller)
     if field.pattern is not None and re.fullmatch(field.pattern, value) is None:
         raise _refusal(provider, field, "is malformed", from_caller=from_caller)
