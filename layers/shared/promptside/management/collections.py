@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from promptside.errors import Conflict, InvalidRequest, JsonObject
+from promptside.errors import InvalidRequest, JsonObject
 from promptside.management import fields
 from promptside.management.drafts import new_slug
 from promptside.management.services import ManagementServices
+from promptside.management.usage import refuse_in_use
 from promptside.management.views import collection_view
 from promptside.store.lists import Collection
 
@@ -61,9 +62,7 @@ def delete_collection(services: ManagementServices, identifier: str) -> JsonObje
         *(f"partial '{pointer.slug}'" for pointer in services.partials.all() if pointer.collection_id == collection.id),
         *(f"collection '{item.name}'" for item in services.collections.all() if item.parent_id == collection.id),
     ]
-    if inside:
-        more = "" if len(inside) <= 10 else f" and {len(inside) - 10} more"
-        raise Conflict(f"Collection '{collection.name}' holds {', '.join(inside[:10])}{more}", code="in_use")
+    refuse_in_use(f"Collection '{collection.name}' holds", inside)
     services.collections.delete(collection)
     return {}
 

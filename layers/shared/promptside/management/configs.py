@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from promptside.errors import Conflict, InvalidRequest, JsonObject, PayloadTooLarge
+from promptside.errors import InvalidRequest, JsonObject, PayloadTooLarge
 from promptside.management import fields
 from promptside.management.pointers import renamed
 from promptside.management.services import ManagementServices
-from promptside.management.usage import prompts_with_config
+from promptside.management.usage import prompts_with_config, refuse_in_use
 from promptside.management.versions import paged_versions, version_named
 from promptside.management.warnings import with_warnings
 from promptside.routing.config import LARGEST_CONFIG, parse_config
@@ -84,11 +84,7 @@ def delete_config(services: ManagementServices, name: str) -> JsonObject:
     users += [
         f"API key '{key.name}'" for key in services.keys.all() if key.config == pointer.slug and key.status == "active"
     ]
-    if users:
-        more = "" if len(users) <= 10 else f" and {len(users) - 10} more"
-        raise Conflict(
-            f"Config '{pointer.slug}' is used by {', '.join(users[:10])}{more}: change that first", code="in_use"
-        )
+    refuse_in_use(f"Config '{pointer.slug}' is used by", users, ": change that first")
     services.configs.delete(pointer)
     return {}
 

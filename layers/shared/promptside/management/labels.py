@@ -8,6 +8,7 @@ from dataclasses import replace
 from promptside.errors import Conflict, InvalidRequest, JsonObject
 from promptside.management import fields
 from promptside.management.services import ManagementServices
+from promptside.management.usage import refuse_in_use
 from promptside.management.views import label_view
 from promptside.store.lists import Label
 from promptside.store.names import RESERVED_LABELS, is_label
@@ -76,9 +77,7 @@ def _check_unused(services: ManagementServices, label: Label, what: str) -> None
         for pointer in services.prompts.all()
         if label.name in pointer.labels
     ]
-    if users:
-        more = "" if len(users) <= 10 else f" and {len(users) - 10} more"
-        raise Conflict(f"Label '{label.name}' cannot be {what}: it is on {', '.join(users[:10])}{more}", code="in_use")
+    refuse_in_use(f"Label '{label.name}' cannot be {what}: it is on", users)
 
 
 def _name(body: JsonObject) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from promptside.errors import Conflict, JsonObject
+from promptside.errors import JsonObject
 from promptside.management import fields
 from promptside.management.drafts import check_partial, new_slug, template_string
 from promptside.management.pointers import matching, renamed
 from promptside.management.prompts import publish, rename, version_in
 from promptside.management.services import ManagementServices
-from promptside.management.usage import partials_with_partial, prompts_with_partial
+from promptside.management.usage import partials_with_partial, prompts_with_partial, refuse_in_use
 from promptside.management.versions import paged_versions
 from promptside.management.views import partial_item, partial_version_item, partial_view
 from promptside.schema.prompt import PartialVersion, parse_reference
@@ -95,11 +95,7 @@ def delete_partial(services: ManagementServices, name: str) -> JsonObject:
         *(f"prompt '{slug}'" for slug in prompts_with_partial(services, pointer.slug)),
         *(f"partial '{slug}'" for slug in partials_with_partial(services, pointer.slug)),
     ]
-    if users:
-        more = "" if len(users) <= 10 else f" and {len(users) - 10} more"
-        raise Conflict(
-            f"Partial '{pointer.slug}' is used by {', '.join(users[:10])}{more}: take it out there first", code="in_use"
-        )
+    refuse_in_use(f"Partial '{pointer.slug}' is used by", users, ": take it out there first")
     services.partials.delete(pointer)
     return {}
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from promptside.errors import Conflict
 from promptside.management.services import ManagementServices
+from promptside.schema.prompt import split_model
 from promptside.store.records import Pointer
 from promptside.store.versioned import Version, VersionedStore
+
+_MOST_NAMED = 10
+
+
+def refuse_in_use(beginning: str, names: Sequence[str], advice: str = "") -> None:
+    """Raise Conflict that names the first of those who use something; nothing when there are none."""
+    if names:
+        more = "" if len(names) <= _MOST_NAMED else f" and {len(names) - _MOST_NAMED} more"
+        raise Conflict(f"{beginning} {', '.join(names[:_MOST_NAMED])}{more}{advice}", code="in_use")
 
 
 def users(store: VersionedStore[Version], uses: Callable[[Version], bool]) -> list[str]:
@@ -29,11 +40,7 @@ def partials_with_partial(services: ManagementServices, slug: str) -> list[str]:
 
 def prompts_with_virtual_key(services: ManagementServices, slug: str) -> list[str]:
     """Return the prompts that name a virtual key, by itself or in front of their model."""
-    prefix = f"@{slug}/"
-    return users(
-        services.prompts,
-        lambda version: version.virtual_key == slug or (version.model or "").startswith(prefix),
-    )
+    return users(services.prompts, lambda version: slug in (version.virtual_key, split_model(version.model or "")[0]))
 
 
 def prompts_with_config(services: ManagementServices, slug: str) -> list[str]:

@@ -17,7 +17,7 @@ from promptside.management.credentials import checked, decides_host, given_field
 from promptside.management.drafts import new_slug
 from promptside.management.limits import limits_in
 from promptside.management.services import ManagementServices
-from promptside.management.usage import prompts_with_virtual_key
+from promptside.management.usage import prompts_with_virtual_key, refuse_in_use
 from promptside.management.views import virtual_key_view
 from promptside.providers.registry import ALIASES, get_provider
 from promptside.store.virtual_keys import VirtualKeyRecord
@@ -115,11 +115,8 @@ def update_virtual_key(services: ManagementServices, slug: str, body: JsonObject
 def delete_virtual_key(services: ManagementServices, slug: str) -> JsonObject:
     """Delete a virtual key that no prompt uses, its secret first. Answers `{}`. Raises Conflict that names who does."""
     key = services.virtual_keys.get(slug)
-    users = prompts_with_virtual_key(services, key.slug)
-    if users:
-        more = "" if len(users) <= 10 else f" and {len(users) - 10} more"
-        named = ", ".join(f"prompt '{user}'" for user in users[:10])
-        raise Conflict(f"Virtual key '{key.slug}' is used by {named}{more}: change that first", code="in_use")
+    users = [f"prompt '{slug}'" for slug in prompts_with_virtual_key(services, key.slug)]
+    refuse_in_use(f"Virtual key '{key.slug}' is used by", users, ": change that first")
     _forget(services, key.secret_name)
     services.virtual_keys.delete(key)
     return {}
