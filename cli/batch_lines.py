@@ -27,6 +27,7 @@ _OPENAI = frozenset({"custom_id", "method", "url", "body"})
 _NOT_HERE = frozenset(
     {"prompt_id", "config", "virtual_key", "provider", "metadata", "headers", "trace_id", "idempotency_key", "result"}
 )
+_NO_VARIABLES = """'variables' must be an object, as in {"variables": {"name": "Ada"}}"""
 
 
 @dataclass(slots=True)
@@ -143,7 +144,7 @@ def _own_line(number: int, value: JsonObject, prepared: Prepared, problems: _Pro
     variables = value.get("variables")
     strange = sorted(value.keys() & _NOT_HERE)
     if not isinstance(variables, dict):
-        problems.add(number, "'variables' must be an object")
+        problems.add(number, _NO_VARIABLES)
     elif strange:
         problems.add(number, f"'{strange[0]}' is known in the bucket's inbox only (docs/events.md)")
     else:

@@ -29,6 +29,6 @@ def command(context: Context, slug: str, version: int | None, label: str | None)
         raise CommandFailed("Partials have no labels: refer to a version of one as {{>" + name.slug + "@3}}")
     labels = {item["name"]: item["id"] for item in context.client.all("/labels")}
     if label not in labels:
-        raise CommandFailed(f"There is no label '{label}'; known are {', '.join(labels)}")
+        raise CommandFailed(f"There is no label '{label}'; known are {', '.join(labels)}; POST /v1/labels makes others")
     context.client.send("PUT", f"/prompts/{name.slug}/versions/{version}", {"label_id": labels[label]})
     click.echo(f"Label {label} is on version {version} of {name} on {context.target}")

@@ -239,7 +239,8 @@ def test_publish_moves_the_published_version_and_labels(cli: Cli, stack: LocalRu
     assert "very kind" in cli.run("render", f"{slug}@staging").output
     assert (unknown.code, unknown.errors) == (
         1,
-        "Error: There is no label 'nowhere'; known are production, staging, development\n",
+        "Error: There is no label 'nowhere'; known are production, staging, development; "
+        "POST /v1/labels makes others\n",
     )
     assert (missing.code, missing.errors) == (
         1,

@@ -67,7 +67,10 @@ def test_openais_lines_are_sent_as_they_are(tmp_path: Path) -> None:
     [
         ("[1]", "line 1: not a JSON object"),
         ('\n{"variables"}', "line 2: not JSON: Expecting ':' delimiter (column 13)"),
-        ('{"variables": "x"}', "line 1: 'variables' must be an object"),
+        (
+            '{"variables": "x"}',
+            """line 1: 'variables' must be an object, as in {"variables": {"name": "Ada"}}""",
+        ),
         ('{"variables": {}, "config": "a"}', "line 1: 'config' is known in the bucket's inbox only (docs/events.md)"),
         ('{"variables": {}, "custom_id": 7}', "line 1: 'custom_id' must be a text"),
         (
