@@ -147,6 +147,26 @@ def test_a_target_that_refuses_for_good_sends_the_message_to_the_dead_letter_que
     assert len(provider.requests) == 1
 
 
+def test_a_request_that_uses_a_key_again_does_not_replace_the_result_of_the_first(
+    stack: EventStack, provider: Upstream
+) -> None:
+    wanted = {"idempotency_key": "order-17", "result": {"type": "s3", "prefix": "reports/"}}
+    s3 = stack.engine.client("s3")
+    with stack.function() as invoke:
+        for name in ("Ada", "Bob"):
+            send(stack, variables={"name": name}, **wanted)
+            assert stack.queue.poll(invoke) == []
+
+    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=stack.bucket, Prefix="reports/")["Contents"]]
+    documents = [json.loads(s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read()) for key in keys]
+    found = {document["status"]: document["error"] and document["error"]["code"] for document in documents}
+    assert found == {"completed": None, "failed": "idempotency_key_reused"}
+    assert all(key == f"reports/{document['run_id']}.json" for key, document in zip(keys, documents, strict=True))
+    statuses = {record.status for document in documents if (record := stack.record(document["run_id"])) is not None}
+    assert statuses == {"completed", "failed"}
+    assert len(provider.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("target", "param"),
     [

@@ -84,6 +84,20 @@ def test_two_prompts_that_run_for_one_event_have_ids_of_their_own() -> None:
     assert first == again != second
 
 
+def test_two_requests_under_one_key_have_ids_of_their_own_and_a_repeated_one_keeps_its_id() -> None:
+    first = {"prompt_id": "welcome", "variables": {"name": "Ann"}, "max_tokens": 5}
+    again = {"max_tokens": 5, "prompt_id": "welcome", "variables": {"name": "Ann"}, "stream": True, "trace_id": "t-2"}
+    others: list[dict[str, Any]] = [{"variables": {"name": "Bob"}}, {"max_tokens": 6}, {"config": "pc-other"}]
+    others += [{"provider": "openai"}, {"virtual_key": "other"}]
+
+    ids = [
+        order_of(asked, key="k", source="sqs").run_id for asked in (first, *({**first, **other} for other in others))
+    ]
+
+    assert order_of(again, key="k", source="sqs").run_id == ids[0]
+    assert len(set(ids)) == len(ids)
+
+
 def test_two_keys_have_their_own_runs_under_the_same_idempotency_key(runs: EventRuns, upstream: Upstream) -> None:
     run(runs)
     run(runs, replace(ORDER, key_digest=sha256(KEY.encode()).hexdigest()))
@@ -104,6 +118,7 @@ def test_the_same_key_for_another_order_is_refused(runs: EventRuns) -> None:
     other = run(runs, replace(ORDER, body={"variables": {"name": "Bob"}}))
 
     assert (other.status, other.retryable) == (422, False)
+    assert other.order.run_id != ORDER.run_id
 
 
 def error(status: int, *, code: str = "x", **headers: str) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -10,6 +11,16 @@ from typing import Literal, Protocol
 from promptside.errors import JsonObject, PromptsideError
 
 TargetKind = Literal["eventbridge", "s3", "sqs", "webhook"]
+NOBODY_READS = frozenset({"stream", "stream_options"})
+"""Fields of a body that mean nothing where nobody reads the answer while it is made."""
+_CHOOSING_HEADERS = (
+    "x-portkey-config",
+    "x-portkey-custom-host",
+    "x-portkey-provider",
+    "x-portkey-strict-open-ai-compliance",
+    "x-portkey-virtual-key",
+)
+"""Headers that make another request of the same body; a claim tells requests apart by the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +65,12 @@ class Order:
     def run_id(self) -> str:
         """The run's id: the same for every delivery of the same order.
 
-        Two prompts that run for one event have two, though both have the event's key.
+        Two prompts that run for one event have two, though both have the event's key. So have two requests of which
+        the second is refused because the first has used its key: its failure must not take the place of a result.
         """
-        identity = f"{self.path} {self.key}"
+        asked = {name: value for name, value in self.body.items() if name not in NOBODY_READS}
+        chosen = [self.headers.get(name) for name in _CHOOSING_HEADERS]
+        identity = json.dumps([self.path, self.key, asked, chosen], sort_keys=True)
         return f"run_{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
 
 

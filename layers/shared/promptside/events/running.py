@@ -9,12 +9,10 @@ from promptside.api.idempotency import HEADER, REPLAYED, RunInProgress, may_run_
 from promptside.api.responses import TRACE_ID, error_response
 from promptside.api.routes import run_order as answer_order
 from promptside.errors import InternalError, JsonObject, PromptsideError
-from promptside.events.base import Order, Outcome
+from promptside.events.base import NOBODY_READS, Order, Outcome
 from promptside.events.results.targets import check_targets
 from promptside.log import log_event, log_failure
 from promptside.services import Services
-
-_NOBODY_READS = frozenset({"stream", "stream_options"})
 
 
 def run_order(services: Services, order: Order, *, deadline: float | None) -> Outcome:
@@ -29,7 +27,7 @@ def run_order(services: Services, order: Order, *, deadline: float | None) -> Ou
     try:
         # What cannot be delivered is not worth paying for.
         check_targets(order, services.settings)
-        body = json.dumps({name: value for name, value in order.body.items() if name not in _NOBODY_READS}).encode()
+        body = json.dumps({name: value for name, value in order.body.items() if name not in NOBODY_READS}).encode()
         request = HttpRequest("POST", order.path, headers, body=body)
         response = answer_order(services, request, digest=order.key_digest, deadline=deadline)
     except PromptsideError as error:
