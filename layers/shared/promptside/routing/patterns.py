@@ -72,7 +72,7 @@ def _measure(parsed: Any, freedom: _Freedom, *, repeated: bool) -> None:
             if repeated and most != least:
                 raise UnsafePattern("repeats what is itself a repetition: write it without")
             open_ended = most > 1
-            _count(freedom, most - least, most)
+            _count(freedom, least, most, empty=argument[2].getwidth()[0] == 0)
         elif token == tokens.BRANCH:
             if repeated:
                 raise UnsafePattern("repeats a choice: write it without")
@@ -81,12 +81,15 @@ def _measure(parsed: Any, freedom: _Freedom, *, repeated: bool) -> None:
             _measure(inner, freedom, repeated=repeated or open_ended)
 
 
-def _count(freedom: _Freedom, range_of_lengths: int, most: int) -> None:
-    if range_of_lengths == 0:
+def _count(freedom: _Freedom, least: int, most: int, *, empty: bool) -> None:
+    if empty:
+        # What may match nothing fits as often as it must, however short the text is.
+        freedom.choices *= max(1, least)
+    if most == least:
         # An exact number of repetitions leaves no choice, but its length counts.
         freedom.choices *= 1 + most // LONGEST_TEXT
-    elif range_of_lengths <= _SHORT_REPEAT:
-        freedom.choices *= range_of_lengths + 1
+    elif most - least <= _SHORT_REPEAT:
+        freedom.choices *= most - least + 1
     else:
         freedom.repetitions += 1
 
