@@ -8,23 +8,14 @@ from pathlib import Path
 import click
 
 from cli.commands.context import Context
-from cli.commands.variables import read_values, read_variables
+from cli.commands.variables import read_values, read_variables, takes_prompt
 from cli.display import show_warning
 from cli.yaml_text import dump
 from promptside.schema.prompt import JsonObject
 
 
 @click.command("render")
-@click.argument("slug", metavar="PROMPT")
-@click.option(
-    "-v", "--variable", "variables", multiple=True, metavar="NAME=VALUE", help="Text; NAME:=JSON, NAME=@FILE."
-)
-@click.option(
-    "--variables-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON or YAML with all variables.",
-)
-@click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Overrides a stored one.")
+@takes_prompt
 @click.option("--plan", is_flag=True, help="Also where it would go, what would be dropped, what it costs at most.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as it came.")
 @click.pass_obj

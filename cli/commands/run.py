@@ -11,21 +11,12 @@ from typing import Any
 import click
 
 from cli.commands.context import Context
-from cli.commands.variables import read_values, read_variables
+from cli.commands.variables import read_values, read_variables, takes_prompt
 from promptside.schema.prompt import JsonObject
 
 
 @click.command("run")
-@click.argument("slug", metavar="PROMPT")
-@click.option(
-    "-v", "--variable", "variables", multiple=True, metavar="NAME=VALUE", help="Text; NAME:=JSON, NAME=@FILE."
-)
-@click.option(
-    "--variables-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON or YAML with all variables.",
-)
-@click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Overrides a stored one.")
+@takes_prompt
 @click.option(
     "--stream/--no-stream", default=True, help="Token by token (the default), or the whole answer at the end."
 )

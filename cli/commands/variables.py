@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import click
 import yaml
@@ -15,6 +16,29 @@ from cli.errors import CommandFailed
 from cli.folder import path_of
 from cli.prompt_files import BadPromptFile, load_prompt
 from promptside.schema.prompt import JsonObject
+
+_P = ParamSpec("_P")
+_OPTIONS = (
+    click.argument("slug", metavar="PROMPT"),
+    click.option(
+        "-v", "--variable", "variables", multiple=True, metavar="NAME=VALUE", help="Text; NAME:=JSON, NAME=@FILE."
+    ),
+    click.option(
+        "--variables-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="JSON or YAML with all variables.",
+    ),
+    click.option(
+        "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Overrides a stored one."
+    ),
+)
+
+
+def takes_prompt(command: Callable[_P, None]) -> Callable[_P, None]:
+    """Give a command its prompt, variables and parameters: `slug, variables, *, variables_file, parameters`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
 
 
 def read_values(texts: tuple[str, ...], option: str, *, typed: bool = False) -> JsonObject:
