@@ -269,6 +269,16 @@ def test_a_result_that_is_not_taken_comes_back_and_the_run_is_not_paid_again(sta
     assert stack.buried() == []
 
 
+def test_a_target_says_when_to_come_back_but_not_later_than_answers_are_kept(stack: Stack) -> None:
+    delays = _delays(stack)
+    for wanted in (None, 120.0, 90_000.0):
+        stack.runs.results.refusals.append(DeliveryFailed("The host is busy", retry_after=wanted))
+        stack.queue.send(ANN)
+        stack.poll()
+
+    assert delays == [10, 120, 3600]
+
+
 def test_a_buried_result_is_replayed_when_its_message_is_sent_back(stack: Stack, upstream: Upstream) -> None:
     refused = DeliveryFailed("The queue is gone")
     refused.final = True

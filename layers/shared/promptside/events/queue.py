@@ -7,7 +7,7 @@ Lambda deletes what is not in the answer's `batchItemFailures`.
     a refusal that would be the same again             to the dead-letter queue with its reason, then deleted
     a refusal for now: a rate limit, no connection     comes back, after `retry-after` or a growing pause
     run elsewhere at this moment                       comes back when that claim has run out
-    a completion that a target did not take            comes back; the answer is replayed, not paid again
+    a completion that a target did not take            comes back as late as it says; replayed, not paid again
     no time left to begin                              comes back at once
     any of the last four, on the last receive          to the dead-letter queue with its reason, then deleted
 """
@@ -31,6 +31,8 @@ from promptside.log import log_failure
 
 FIRST_PAUSE_SECONDS = 20.0
 LONGEST_PAUSE_SECONDS = 900.0
+LONGEST_DELIVERY_PAUSE_SECONDS = 3600.0
+"""For how long a target of results may put off a message: its answer is kept for a day, and paid for again after that."""
 _NO_TIME = Reason(504, "deadline_exceeded", "No time was left to begin the run, each time the message was received")
 _BLOCKED = Reason(503, "group_blocked", "An earlier message of the group failed, each time this one was received")
 
@@ -134,7 +136,10 @@ class _Batch:
         except DeliveryFailed as error:
             self.tally.undelivered()
             reason = Reason(error.status, error.code or "", error.message, order.run_id, kept_key=order.key)
-            return self._refuse(message, reason) if error.final else _Return(self._pause(message), reason)
+            if error.final:
+                return self._refuse(message, reason)
+            wanted = min(error.retry_after or 0.0, LONGEST_DELIVERY_PAUSE_SECONDS)
+            return _Return(self._not_before(wanted, message), reason)
         self.tally.add(outcome, age=None if message.sent_at is None else outcome.ended_at - message.sent_at)
         if outcome.succeeded:
             return None
@@ -157,12 +162,13 @@ class _Batch:
         return True
 
     def _seconds(self, message: Message, outcome: Outcome) -> float:
-        if outcome.retry_after is None:
-            return self._pause(message)
-        if in_progress(outcome):
+        if in_progress(outcome) and outcome.retry_after is not None:
             return outcome.retry_after
-        # Not before the provider wants it, and not all at the same moment.
-        return max(outcome.retry_after * (1 + 0.1 * self._events.random()), self._pause(message))
+        return self._not_before(outcome.retry_after or 0.0, message)
+
+    def _not_before(self, seconds: float, message: Message) -> float:
+        """Return when to come back: not before the other side wants it, and not all at the same moment."""
+        return max(seconds * (1 + 0.1 * self._events.random()), self._pause(message))
 
     def _pause(self, message: Message) -> float:
         return pause(message.receives, self._events.random)
