@@ -32,7 +32,7 @@ from promptside.log import log_failure
 FIRST_PAUSE_SECONDS = 20.0
 LONGEST_PAUSE_SECONDS = 900.0
 LONGEST_DELIVERY_PAUSE_SECONDS = 3600.0
-"""For how long a target of results may put off a message: its answer is kept for a day, and paid for again after that."""
+"""How long a target of results may put a message off: its answer is kept for a day, and after that it is paid again."""
 _NO_TIME = Reason(504, "deadline_exceeded", "No time was left to begin the run, each time the message was received")
 _BLOCKED = Reason(503, "group_blocked", "An earlier message of the group failed, each time this one was received")
 
