@@ -174,12 +174,7 @@ def close_products() -> None:
 
 def whole(response: HttpResponse) -> bytes:
     """Return all bytes of an answer, closing it."""
-    if isinstance(response.body, bytes):
-        return response.body
-    try:
-        return b"".join(response.body)
-    finally:
-        response.body.close()
+    return response.whole()
 
 
 def json_of(response: HttpResponse) -> Any:

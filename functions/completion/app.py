@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from mangum import Mangum
 
 from promptside.api.callers import is_iam_caller
-from promptside.api.http import HttpRequest, HttpResponse
+from promptside.api.http import HttpRequest
 from promptside.api.routes import handle, invoke
 from promptside.config import Settings
 from promptside.wiring import build_services
@@ -38,7 +38,8 @@ async def run(request: Request) -> Response:
     )
     trusted = is_iam_caller(request.scope.get("aws.event") or {}, services.settings)
     answer = handle(services, incoming, deadline=_deadline(context), trusted=trusted)
-    return Response(_whole(answer), status_code=answer.status, headers=dict(answer.headers))
+    # This front door cannot stream, so a streamed answer arrives at its end.
+    return Response(answer.whole(), status_code=answer.status, headers=dict(answer.headers))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         result: dict[str, Any] = http_handler(event, context)
         return result
     answer = invoke(services, {**event, "stream": False}, deadline=_deadline(context))
-    completion: dict[str, Any] = json.loads(_whole(answer))
+    completion: dict[str, Any] = json.loads(answer.whole())
     return completion
 
 
@@ -56,13 +57,3 @@ def _deadline(context: Any) -> float | None:
         return None
     remaining: float = context.get_remaining_time_in_millis() / 1000
     return time.monotonic() + max(remaining - MARGIN_SECONDS, 0.1)
-
-
-def _whole(answer: HttpResponse) -> bytes:
-    """Return the body in one piece: this front door cannot stream, so a streamed answer arrives at its end."""
-    if isinstance(answer.body, bytes):
-        return answer.body
-    try:
-        return b"".join(answer.body)
-    finally:
-        answer.body.close()

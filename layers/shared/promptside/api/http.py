@@ -45,3 +45,12 @@ class HttpResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes | BodyStream = field(repr=False)
+
+    def whole(self) -> bytes:
+        """Return the body in one piece; one that streams is read to its end and closed."""
+        if isinstance(self.body, bytes):
+            return self.body
+        try:
+            return b"".join(self.body)
+        finally:
+            self.body.close()

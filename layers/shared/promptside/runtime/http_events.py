@@ -32,21 +32,12 @@ def http_request(event: dict[str, Any]) -> HttpRequest:
 
 def http_result(response: HttpResponse) -> dict[str, Any]:
     """Return what a buffered function returns to any of its front doors; a body that streams is collected first."""
-    body = _whole(response)
+    body = response.whole()
     try:
         text, encoded = body.decode("utf-8"), False
     except UnicodeDecodeError:
         text, encoded = base64.b64encode(body).decode(), True
     return {"statusCode": response.status, "headers": dict(response.headers), "body": text, "isBase64Encoded": encoded}
-
-
-def _whole(response: HttpResponse) -> bytes:
-    if isinstance(response.body, bytes):
-        return response.body
-    try:
-        return b"".join(response.body)
-    finally:
-        response.body.close()
 
 
 def _decode(body: str) -> bytes:
