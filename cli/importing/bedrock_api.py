@@ -43,7 +43,7 @@ def fetch(access: Access, options: Options) -> list[Document]:
         error = exc.response.get("Error", {})
         raise FetchFailed(f"Bedrock: {exc.operation_name} failed with {error.get('Code')}") from exc
     except BotoCoreError as exc:
-        raise FetchFailed(f"Bedrock: {str(exc).rstrip(".")}; check AWS_REGION, AWS_PROFILE and the network") from exc
+        raise FetchFailed(f"Bedrock: {str(exc).rstrip('.')}; check AWS_REGION, AWS_PROFILE and the network") from exc
 
 
 def _answers(client: Any, access: Access, options: Options) -> Iterator[JsonObject]:
