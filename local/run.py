@@ -119,7 +119,7 @@ def _claim(port: int) -> LocalServer:
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
             raise RunFailed(
-                f"Port {port} is in use, maybe by another promptside. Stop it, or choose another: make run PORT=8788"
+                f"Port {port} is in use, maybe by another promptside. Stop it, or choose another: make run PORT=9797"
             ) from exc
         raise RunFailed(f"Port {port} cannot be opened: {exc.strerror}") from exc
     return server

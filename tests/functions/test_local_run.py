@@ -117,7 +117,7 @@ def test_a_port_in_use_is_one_line_and_touches_nothing(demo: LocalRun, tmp_path:
     assert code == 1
     assert second.lines == []
     assert second.errors == [
-        f"Port {port} is in use, maybe by another promptside. Stop it, or choose another: make run PORT=8788"
+        f"Port {port} is in use, maybe by another promptside. Stop it, or choose another: make run PORT=9797"
     ]
     assert not (tmp_path / "state").exists()
 
