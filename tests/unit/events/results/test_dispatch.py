@@ -132,6 +132,18 @@ def test_a_fifo_queue_drops_what_is_delivered_twice(engine: Engine) -> None:
     }  # fmt: skip
 
 
+def test_a_fifo_queue_takes_the_result_of_a_run_that_completes_after_it_failed(engine: Engine) -> None:
+    targets = Targets(engine)
+    url = targets.new_queue(f"{targets.bus}.fifo")
+    targets = Targets(engine, result_queues=(url,))
+
+    targets.deliver(outcome(order(ResultTarget("sqs", url)), status=429, body=FAILURE))
+    targets.deliver(outcome(order(ResultTarget("sqs", url))))
+
+    statuses = [message["MessageAttributes"]["status"]["StringValue"] for message in targets.messages(url)]
+    assert statuses == ["failed", "completed"]
+
+
 @pytest.mark.parametrize("correlation_id", ["with space", "ü", "x" * 129])
 def test_a_correlation_id_that_no_message_group_may_have_is_digested(engine: Engine, correlation_id: str) -> None:
     targets = Targets(engine)

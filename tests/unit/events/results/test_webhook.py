@@ -107,6 +107,15 @@ def test_a_webhook_is_posted_again_under_the_same_id(targets: Targets, status: i
     assert targets.time.slept == [0.2]
 
 
+def test_a_run_that_completes_after_it_failed_is_another_webhook(targets: Targets) -> None:
+    with Upstream(TAKEN, TAKEN) as receiver:
+        targets.deliver(outcome(order(hook(receiver)), status=502, body=FAILURE))
+        targets.deliver(outcome(order(hook(receiver))))
+
+        identities = [request.headers["webhook-id"] for request in receiver.requests]
+    assert identities == [f"{order().run_id}-failed", order().run_id]
+
+
 @pytest.mark.parametrize("fault", [Fault.CUT, Fault.RESET])
 def test_a_connection_that_breaks_is_no_refusal(targets: Targets, fault: Fault) -> None:
     with Upstream(Reply(steps=(fault,), framing="raw"), TAKEN) as receiver:

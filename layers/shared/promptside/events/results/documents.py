@@ -35,6 +35,11 @@ class Result:
         """The run's id, which is the same for every delivery."""
         return self.order.run_id
 
+    @property
+    def message_id(self) -> str:
+        """Tell repeated deliveries: a run that failed and completes when it ordered again sends two messages."""
+        return self.run_id if self.status == "completed" else f"{self.run_id}-{self.status}"
+
 
 def result_of(outcome: Outcome, earlier: Mapping[str, Any] | None = None) -> Result:
     """Return the result of a run that has ended. `earlier` are the times of the run that this one only repeats."""

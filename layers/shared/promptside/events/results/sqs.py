@@ -26,7 +26,7 @@ def send_result(client: Any, result: Result, tries: Tries, *, queue_url: str, te
     if order.correlation_id and order.correlation_id.isprintable():
         request["MessageAttributes"]["correlation_id"] = _text(order.correlation_id)
     if queue_url.endswith(".fifo"):
-        request |= {"MessageGroupId": _group(result), "MessageDeduplicationId": result.run_id}
+        request |= {"MessageGroupId": _group(result), "MessageDeduplicationId": result.message_id}
     call_aws("sqs", lambda: client.send_message(**request), tries)
 
 

@@ -42,7 +42,7 @@ def post_result(webhooks: Webhooks, result: Result, tries: Tries, *, url: str, t
     keys = _keys(webhooks.secrets)
     while True:
         # Each attempt has a timestamp of its own, as receivers refuse old ones.
-        signed = signed_headers(keys, identity=result.run_id, timestamp=int(tries.clock.unix()), body=body)
+        signed = signed_headers(keys, identity=result.message_id, timestamp=int(tries.clock.unix()), body=body)
         request = HttpRequest("POST", url, {"content-type": "application/json", **signed}, body)
         problem, final, retry_after = _attempt(webhooks.http, request, tries)
         if problem is None:
