@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from promptside.api.callers import is_iam_caller
 from promptside.api.http import HttpRequest
 from promptside.api.routes import handle, invoke
 from promptside.config import Settings
+from promptside.timeouts import invocation_deadline
 from promptside.wiring import build_services
 
 MARGIN_SECONDS = 1.0
@@ -37,7 +37,7 @@ async def run(request: Request) -> Response:
         body=await request.body(),
     )
     trusted = is_iam_caller(request.scope.get("aws.event") or {}, services.settings)
-    answer = handle(services, incoming, deadline=_deadline(context), trusted=trusted)
+    answer = handle(services, incoming, deadline=invocation_deadline(context, MARGIN_SECONDS), trusted=trusted)
     # This front door cannot stream, so a streamed answer arrives at its end.
     return Response(answer.whole(), status_code=answer.status, headers=dict(answer.headers))
 
@@ -47,13 +47,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if "requestContext" in event:
         result: dict[str, Any] = http_handler(event, context)
         return result
-    answer = invoke(services, {**event, "stream": False}, deadline=_deadline(context))
+    answer = invoke(services, {**event, "stream": False}, deadline=invocation_deadline(context, MARGIN_SECONDS))
     completion: dict[str, Any] = json.loads(answer.whole())
     return completion
-
-
-def _deadline(context: Any) -> float | None:
-    if context is None:
-        return None
-    remaining: float = context.get_remaining_time_in_millis() / 1000
-    return time.monotonic() + max(remaining - MARGIN_SECONDS, 0.1)

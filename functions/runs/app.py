@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 from typing import Any
 
@@ -14,6 +13,7 @@ from promptside.batches.routes import batch_routes
 from promptside.config import Settings
 from promptside.errors import InvalidRequest
 from promptside.runtime.http_events import http_request, http_result
+from promptside.timeouts import invocation_deadline
 from promptside.wiring import build_files, build_runs
 
 MARGIN_SECONDS = 1.0
@@ -36,11 +36,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if "requestContext" not in event:
         return InvalidRequest("This function answers HTTP requests only").to_body()
     trusted = is_iam_caller(event, services.settings)
-    return http_result(table.answer(http_request(event), deadline=_deadline(context), trusted=trusted))
-
-
-def _deadline(context: Any) -> float | None:
-    if context is None:
-        return None
-    remaining: float = context.get_remaining_time_in_millis() / 1000
-    return time.monotonic() + max(remaining - MARGIN_SECONDS, 0.1)
+    return http_result(
+        table.answer(http_request(event), deadline=invocation_deadline(context, MARGIN_SECONDS), trusted=trusted)
+    )

@@ -5,7 +5,6 @@ Run by `promptside.runtime`, which writes each part as it comes. No web framewor
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from promptside.api.callers import is_iam_caller
@@ -13,6 +12,7 @@ from promptside.api.http import HttpResponse
 from promptside.api.routes import handle, invoke
 from promptside.config import Settings
 from promptside.runtime.http_events import http_request
+from promptside.timeouts import invocation_deadline
 from promptside.wiring import build_services
 
 MARGIN_SECONDS = 2.0
@@ -23,7 +23,7 @@ services = build_services(Settings.from_env())
 
 def handler(event: dict[str, Any], context: Any) -> HttpResponse:
     """Answer an API Gateway or Function URL event, or a direct invoke."""
-    deadline = time.monotonic() + max(context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS, 0.1)
+    deadline = invocation_deadline(context, MARGIN_SECONDS)
     if "requestContext" not in event:
         return invoke(services, event, deadline=deadline)
     trusted = is_iam_caller(event, services.settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 from promptside.config import Settings
 from promptside.errors import DeadlineExceeded, InvalidRequest, PromptsideError, ProviderTimeout, RequestTimeout
@@ -13,6 +14,17 @@ from promptside.transport.base import Limits
 from promptside.transport.cancellation import Cancellation
 
 LONGEST_TIMEOUT_MS = 900_000
+
+
+def invocation_deadline(context: Any, margin_seconds: float) -> float | None:
+    """Return the moment on `time.monotonic()` by which a Lambda invocation must have answered; None without a context.
+
+    The margin is what is kept of the function's time to tell the caller that it is over.
+    """
+    if context is None:
+        return None
+    remaining: float = context.get_remaining_time_in_millis() / 1000
+    return time.monotonic() + max(remaining - margin_seconds, 0.1)
 
 
 def run_limits(
