@@ -15,7 +15,7 @@ from promptside.events.base import Order, Outcome
 from promptside.events.summaries import begun_of, ended_of, status_of
 
 LARGEST_INLINE = 240_000
-"""Bytes of a document that travels whole; older queues, SNS and Step Functions take 256 KB with everything around it."""
+"""Bytes of a document that travels whole; older queues, SNS and Step Functions take 256 KB, all around it included."""
 _MOMENTS = ("started_at", "completed_at", "duration_ms")
 _OBJECT = "run.result"
 
