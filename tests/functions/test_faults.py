@@ -197,6 +197,31 @@ def test_the_callers_timeout_is_a_408_that_names_the_milliseconds(stream: bool) 
         assert "200 ms" in body["message"]
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        sse_reply([Fault.HANG]),
+        sse_reply([b": working\n\n", Fault.HANG]),
+        Reply(200, {"content-type": "application/json"}, [b"{", Fault.HANG], "chunked"),
+        Reply(500, {"content-type": "application/json"}, [b"{", Fault.HANG], "chunked"),
+        raw_reply(0.15, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n: working\n\n", Fault.HANG),
+    ],
+    ids=["headers", "a comment", "half an answer", "half an error", "late headers"],
+)
+@pytest.mark.parametrize("under_a_config", [False, True])
+def test_the_callers_timeout_ends_the_wait_for_a_streams_first_event(reply: Reply, under_a_config: bool) -> None:
+    """Whatever the provider has sent before, and on the moment."""
+    headers = (
+        {"x-portkey-config": '{"request_timeout": 300}'} if under_a_config else {"x-portkey-request-timeout": "300"}
+    )
+    with Upstream(reply) as upstream:
+        started = time.monotonic()
+        response = Product(upstream.url).post({"stream": True}, headers=headers)
+
+        assert error_of(response) == (408, "timeout_error", "request_timeout")
+        assert 0.3 <= time.monotonic() - started < 0.9
+
+
 def test_a_stream_that_falls_silent_ends_with_an_error_event_after_keep_alives() -> None:
     with Upstream(sse_reply([*STREAM[:2], Fault.HANG])) as upstream:
         product = Product(upstream.url, keep_alive_seconds=0.9, idle_seconds=2.2)

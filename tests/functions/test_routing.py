@@ -428,9 +428,12 @@ def test_no_pause_goes_beyond_the_functions_time() -> None:
         assert over.slept == [0.5]
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_silent_target_is_left_after_its_own_timeout(stream: bool) -> None:
-    with Upstream(raw_reply(Fault.HANG)) as first, Upstream(answers(stream)) as second:
+@pytest.mark.parametrize(
+    ("reply", "stream"),
+    [(raw_reply(Fault.HANG), False), (raw_reply(Fault.HANG), True), (sse_reply([b": working\n\n", Fault.HANG]), True)],
+)
+def test_a_silent_target_is_left_after_its_own_timeout(reply: Reply, stream: bool) -> None:
+    with Upstream(reply) as first, Upstream(answers(stream)) as second:
         config = fallback(target(first, request_timeout=100), target(second))
 
         response = run(product(), config, {"stream": stream})

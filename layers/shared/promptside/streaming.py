@@ -84,25 +84,18 @@ class ChunkStream:
         self._held: list[Chunk] = []
         self._closed = False
 
-    def hold(self, *, seconds: float, timeout_seconds: float | None, answer_by: float | None = None) -> None:
+    def hold(self, *, seconds: float, timeout_seconds: float | None) -> None:
         """Wait for the first chunk, so that an error before it can still have an HTTP status.
 
         After `seconds` of waiting it gives up holding: the caller's connection needs a sign of life. `timeout_seconds`
-        is the caller's own limit on this wait, which ends at `answer_by` at the latest. Raises PromptsideError, with
+        is the caller's own limit on this wait, which `first_event_by` of the limits ends. Raises PromptsideError, with
         everything closed.
         """
-        started = time.monotonic()
-        allowed = timeout_seconds
-        if allowed is not None and answer_by is not None:
-            allowed = min(allowed, answer_by - started)
         try:
-            for chunks in self._source:
-                self._held = chunks
-                waited = time.monotonic() - started
-                if chunks or (timeout_seconds is None and waited >= seconds):
-                    return
-                if timeout_seconds is not None and allowed is not None and waited >= allowed:
-                    raise request_timeout(timeout_seconds, self._provider.name)
+            if timeout_seconds is None or self._limits.first_event_by is None:
+                self._wait(time.monotonic() + seconds)
+            else:
+                self._wait_until(self._limits.first_event_by, timeout_seconds)
         except PromptsideError as error:
             self._fail(error)
             self.close()
@@ -131,19 +124,37 @@ class ChunkStream:
         for tell in self._on_end:
             tell(self)
 
+    def _wait(self, until: float) -> None:
+        for chunks in self._source:
+            self._held = chunks
+            if chunks or time.monotonic() >= until:
+                return
+
+    def _wait_until(self, first_event_by: float, timeout_seconds: float) -> None:
+        """Wait no longer than the caller does. Raises RequestTimeout."""
+        late = request_timeout(timeout_seconds, self._provider.name)
+        try:
+            for chunks in self._source:
+                self._held = chunks
+                if chunks:
+                    return
+                if time.monotonic() >= first_event_by:
+                    raise late
+        except ProviderTimeout as error:
+            if time.monotonic() < first_event_by:
+                raise
+            raise late from error
+
     def _fail(self, error: PromptsideError) -> None:
         self.outcome = error.code or error.type
         self.error = error
 
     def _run(self) -> Generator[list[Chunk], None, None]:
-        if self._answers_json():
-            yield self._finish_whole()
-            return
-        mapper = self._provider.stream_mapper(self._call)
         try:
-            yield from self._map(mapper)
-            yield self._dress(mapper.finish())
-            self.outcome = "completed"
+            if self._answers_json():
+                yield self._finish_whole()
+            else:
+                yield from self._mapped()
         except ProviderTimeout as error:
             self._target.blame(error)
             if time.monotonic() >= self._limits.deadline:
@@ -155,6 +166,13 @@ class ChunkStream:
         except ProviderError as error:
             self._target.blame(error)
             raise
+
+    def _mapped(self) -> Iterator[list[Chunk]]:
+        mapper = self._provider.stream_mapper(self._call)
+        try:
+            yield from self._map(mapper)
+            yield self._dress(mapper.finish())
+            self.outcome = "completed"
         finally:
             self.usage, self.finish_reason = mapper.usage, mapper.finish_reason
 

@@ -33,19 +33,22 @@ def run_limits(
     """Return what bounds the exchange; the caller's timeout bounds a whole answer, or the wait for a stream's first."""
     now = time.monotonic()
     latest = now + settings.request_seconds if deadline is None else min(deadline, now + settings.request_seconds)
-    first_byte = settings.first_byte_seconds
+    first_byte, first_event_by = settings.first_byte_seconds, None
     if request.timeout_seconds is not None:
         allowed = request.timeout_seconds
         if request.answer_by is not None:
             allowed = max(min(allowed, request.answer_by - now), 0.001)
         first_byte = min(first_byte, allowed)
-        if not request.stream:
+        if request.stream:
+            first_event_by = now + allowed
+        else:
             latest = min(latest, now + allowed)
     return Limits(
         deadline=latest,
         connect_seconds=min(settings.connect_seconds, max(latest - now, 0.001)),
         first_byte_seconds=first_byte,
         idle_seconds=settings.idle_seconds,
+        first_event_by=first_event_by,
         cancellation=cancellation,
     )
 

@@ -107,7 +107,7 @@ def stream_once(
         ),
     )
     chunks.when_ended(lambda _ended: settle_stream(charge, prepared, chunks))
-    chunks.hold(seconds=hold_seconds, timeout_seconds=request.timeout_seconds, answer_by=request.answer_by)
+    chunks.hold(seconds=hold_seconds, timeout_seconds=request.timeout_seconds)
     return Started(chunks, prepared)
 
 

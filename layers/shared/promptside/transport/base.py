@@ -14,6 +14,7 @@ from promptside.transport.cancellation import Cancellation
 class Limits:
     """How long and how much, for one upstream exchange. Times are seconds, `deadline` is on `time.monotonic()`.
 
+    `first_event_by`, on the same clock, is when the caller stops waiting for a stream's first event, None for never.
     `cancellation` may end it from another thread, which looks as if the provider had closed the connection.
     """
 
@@ -23,6 +24,7 @@ class Limits:
     idle_seconds: float = 120.0
     tick_seconds: float = 1.0
     body_bytes: int = 32 * 1024 * 1024
+    first_event_by: float | None = None
     cancellation: Cancellation | None = None
 
 
@@ -42,16 +44,19 @@ class ProviderStream(Protocol):
     headers: Mapping[str, str]
 
     def read(self) -> bytes:
-        """Read the rest as one body, within the limits: for an error status or a JSON answer to a streamed call."""
+        """Read the rest as one body, within the limits: for an error status or a JSON answer to a streamed call.
+
+        It is the first event, so it has to be there by `first_event_by`. Raises ProviderTimeout, ProviderUnusable.
+        """
         ...
 
     def batches(self) -> Iterator[list[StreamEvent]]:
         """Yield the events that each network read completed; an empty list is a tick without news.
 
-        A tick comes every `tick_seconds` of silence, so that the caller can keep its own client alive and watch
-        deadlines. Raises ProviderTimeout after `first_byte_seconds` or `idle_seconds` of silence and ProviderUnusable
-        for a connection cut short, a broken frame or data that is not JSON. Ends at `[DONE]` (yielded as DONE) or at a
-        clean end.
+        A tick comes every `tick_seconds` of silence, and at `first_event_by`, so that the caller can keep its own
+        client alive and watch deadlines. Raises ProviderTimeout after `first_byte_seconds` or `idle_seconds` of
+        silence and ProviderUnusable for a connection cut short, a broken frame or data that is not JSON. Ends at
+        `[DONE]` (yielded as DONE) or at a clean end.
         """
         ...
 

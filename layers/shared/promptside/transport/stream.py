@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from promptside.errors import ProviderTimeout, ProviderUnusable
@@ -49,7 +50,10 @@ class HttpStream:
 
     def read(self) -> bytes:
         """Read the rest as one body."""
-        return self._answer.read(self._limits)
+        limits = self._limits
+        if limits.first_event_by is not None:
+            limits = replace(limits, deadline=min(limits.deadline, limits.first_event_by))
+        return self._answer.read(limits)
 
     def batches(self) -> Iterator[list[StreamEvent]]:
         """Yield the events of each network read; see `ProviderStream`."""
@@ -57,13 +61,13 @@ class HttpStream:
             raise ProviderUnusable(f"{self._answer.host} sent a compressed stream that was not asked for")
         decoder = _decoder(self._framing, self._limits.body_bytes)
         limits, silent_until = self._limits, self._first_by
-        tick_at = time.monotonic() + limits.tick_seconds
+        tick_at = self._next_tick()
         while not self._answer.complete:
             data = self._receive(min(tick_at, silent_until, limits.deadline), min(silent_until, limits.deadline))
             events = decoder.feed(data) if data else []
             if events or time.monotonic() >= tick_at:
                 yield events
-                tick_at = time.monotonic() + limits.tick_seconds
+                tick_at = self._next_tick()
             if decoder.failure is not None:
                 raise decoder.failure
             if events and events[-1] is DONE:
@@ -89,6 +93,11 @@ class HttpStream:
         self._ended = True
         if events:
             yield events
+
+    def _next_tick(self) -> float:
+        now = time.monotonic()
+        tick_at, first_event_by = now + self._limits.tick_seconds, self._limits.first_event_by
+        return tick_at if first_event_by is None or first_event_by <= now else min(tick_at, first_event_by)
 
     def _receive(self, until: float, silent_until: float) -> bytes:
         """Return the payload of one network read, or nothing when there is none at `until`."""
