@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from promptside.attempts.paid import BUSY
 from promptside.batches.base import BatchServices
 from promptside.batches.entries import Entry, ended_entry, stopped_entry
 from promptside.batches.stopping import Gate, Watch
@@ -16,8 +17,6 @@ RESERVE_SECONDS = 300.0
 PATIENCE_SECONDS = 60.0
 """How long one line waits in one invocation, all its pauses together; the state machine waits for less money."""
 LONGEST_PAUSE_SECONDS = 20.0
-_BUSY = frozenset({429, 503, 529})
-"""With these a provider speaks of its load, not of one request."""
 
 
 class Worker:
@@ -74,7 +73,7 @@ class Worker:
         """Return the seconds until the next try: those that were asked for, or ever more, by chance."""
         doubled = min(2.0 ** (tries - 1), LONGEST_PAUSE_SECONDS) * (0.5 + self._services.runs.random() / 2)
         seconds = max(outcome.retry_after or 0.0, doubled)
-        if outcome.status in _BUSY and outcome.retry_after:
+        if outcome.status in BUSY and outcome.retry_after:
             self._gate.close_until(self._now() + outcome.retry_after)
         return seconds
 

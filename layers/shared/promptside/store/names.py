@@ -38,12 +38,11 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DIGITS = re.compile(r"[0-9]{1,9}")
-
 _LONGEST_ID = 100
 
 
 def is_slug(text: str) -> bool:
-    """Tell whether `text` may name a prompt, a partial or a virtual key: ASCII letters, digits, `_` and `-`."""
+    """Tell whether `text` may name a prompt, partial, config or virtual key: ASCII letters, digits, `_` and `-`."""
     return _SLUG.fullmatch(text) is not None and not is_uuid(text)
 
 
@@ -84,7 +83,7 @@ class KeySpace:
             raise ConfigurationError("The workspace must be letters, digits, '_' and '-'", param="PROMPTSIDE_WORKSPACE")
 
     def pointers(self, family: Family) -> str:
-        """Return the partition of all prompts or partials."""
+        """Return the partition of all prompts, partials or configs."""
         return f"{self.workspace}#{family}"
 
     def pointer(self, family: Family, slug: str) -> Key:

@@ -14,7 +14,7 @@ from promptside.store.items import Record
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What is known of a prompt or partial apart from its versions; the only part of it that changes.
+    """What is known of a prompt, partial or config apart from its versions; the only part of it that changes.
 
     `labels` maps a label's name to the version that carries it. `revision` grows with every change, so that a writer
     notices that somebody else was faster. `model` is the published version's. `experiment` says which labels share the

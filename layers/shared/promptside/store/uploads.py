@@ -16,7 +16,7 @@ from typing import Any
 from promptside.errors import NotFound, StoreUnavailable
 from promptside.schema.file import PartRecord, UploadRecord
 from promptside.store.items import encode_value
-from promptside.store.names import Key
+from promptside.store.names import Key, could_be_id
 from promptside.store.patience import Patience
 from promptside.store.table import Change, ConditionFailed, Table, key_item, put, update
 
@@ -53,7 +53,7 @@ class UploadStore:
 
     def get(self, upload_id: str) -> UploadRecord:
         """Return an upload. Raises NotFound."""
-        item = self._table.get(self._key(upload_id)) if 0 < len(upload_id) <= 100 else None
+        item = self._table.get(self._key(upload_id)) if could_be_id(upload_id) else None
         if item is None or item["expires_at"] <= self._now():
             raise NotFound(f"No such Upload object: {upload_id[:100]}", param="upload_id", code="upload_not_found")
         return UploadRecord(**{name: item[name] for name in _PLAIN if name in item})

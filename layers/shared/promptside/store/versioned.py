@@ -1,4 +1,4 @@
-"""Writes prompts and partials: one pointer, and versions that never change once they are there.
+"""Writes prompts, partials and configs: one pointer, and versions that never change once they are there.
 
 Every change is one transaction on condition that the pointer is still the one that was read (`revision`), so two
 writers can never both win, versions have no gaps, and a reader sees all of a change or nothing of it. Nothing here
@@ -30,7 +30,7 @@ _RACES = Patience(attempts=40, total_seconds=8.0, first_pause_seconds=0.005)
 
 @dataclass(frozen=True, slots=True)
 class Form(Generic[Version]):
-    """What tells prompts from partials: their names in keys and errors, and how a version becomes an item."""
+    """What tells the families apart: their names in keys and errors, and how a version becomes an item."""
 
     family: Family
     noun: str
@@ -102,11 +102,7 @@ class VersionedStore(Generic[Version]):
         """Return one version."""
         found = self.versions_of({pointer.slug: (pointer, (number,))})
         if not found:
-            raise NotFound(
-                f"{self._form.noun} '{pointer.slug}' has no version {number}",
-                param="version",
-                code=self._form.version_not_found_code,
-            )
+            raise self._no_version(pointer, number)
         return found[0]
 
     def versions(self, pointer: Pointer) -> Iterator[Version]:
