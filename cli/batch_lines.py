@@ -116,7 +116,8 @@ def _csv_records(file: IO[str], problems: _Problems) -> Iterator[tuple[int, Json
     first = file.readline()
     file.seek(0)
     delimiter = max(",;\t", key=first.count)
-    rows = csv.reader(file, delimiter=delimiter)
+    # As strict as the server: a quote that is not closed must not make one value of many lines.
+    rows = csv.reader(file, delimiter=delimiter, strict=True)
     columns = [name.strip() for name in next(rows, [])]
     if not columns or not all(columns) or len(set(columns)) != len(columns):
         problems.add(1, "each column needs a name of its own")

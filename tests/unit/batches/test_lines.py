@@ -79,6 +79,14 @@ def test_a_quote_that_nobody_closes_does_not_swallow_the_file() -> None:
     assert last == Record(rest + 2, 8 + rest * len(line), 12 + rest * len(line), row=["y", "z"])
 
 
+def test_a_quote_that_is_not_closed_is_an_error_and_no_value_of_many_lines() -> None:
+    assert list(csv_records([b'a,b\nc,"d\ne,f\n'], delimiter=",")) == [
+        Record(1, 0, 4, row=["a", "b"]),
+        Record(2, 4, 13, problem="The row cannot be read as CSV: unexpected end of data"),
+    ]
+    assert [record.row for record in csv_records([b'"a"b,c\nd,e\n'], delimiter=",")] == [None, ["d", "e"]]
+
+
 def test_a_row_that_is_not_utf8_is_a_problem_of_its_own() -> None:
     assert list(csv_records([b"a,b\n\xff,1\nc,d\n"], delimiter=",")) == [
         Record(1, 0, 4, row=["a", "b"]),

@@ -89,6 +89,7 @@ def test_a_line_with_a_mistake_is_named(tmp_path: Path, text: str, problem: str)
         ("a,a\n1,2\n", "line 1: each column needs a name of its own"),
         ("a,\n1,2\n", "line 1: each column needs a name of its own"),
         ("a,b\n1,2\n3\n", "line 3: 1 fields instead of 2"),
+        ('a\n1\n"2\n3\n', "line 3: unexpected end of data"),
     ],
 )
 def test_a_csv_with_a_mistake_is_refused(tmp_path: Path, text: str, problem: str) -> None:

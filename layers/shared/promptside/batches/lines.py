@@ -63,7 +63,8 @@ def csv_records(blocks: Iterable[bytes], *, delimiter: str, start: int = 0, firs
     # The limit is one for the whole process; nobody else here reads CSV.
     csv.field_size_limit(LARGEST_RECORD)
     source = _CsvLines(blocks, start)
-    rows = csv.reader(source, delimiter=delimiter)
+    # Strict, so that a quote which is not closed is an error: what it swallows would be run, and paid, as one value.
+    rows = csv.reader(source, delimiter=delimiter, strict=True)
     while True:
         begun, taken = source.position, source.taken
         source.begin()
