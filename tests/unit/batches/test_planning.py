@@ -153,6 +153,17 @@ def test_a_custom_id_may_be_had_once_in_a_whole_batch(engine: Engine, upstream: 
     assert len(runs.output(batch.batch_id)) == 31
 
 
+def test_a_custom_id_is_the_same_however_its_letters_are_written(engine: Engine, upstream: Upstream) -> None:
+    runs = BatchRuns(engine, upstream.url)
+    first, second = '{"custom_id": "a", "variables": {}}', '{"custom\\u005fid": "\\u0061", "variables": {}}'
+
+    for lines in ((first, second), (second, first)):
+        batch = runs.drop("\n".join(lines), event_id=lines[0])
+        runs.run(batch.batch_id)
+
+        assert codes(runs.errors(batch.batch_id)) == [(2, "a", "duplicate_custom_id")]
+
+
 def test_lines_of_a_dropped_file_stand_above_what_the_batch_says(engine: Engine, upstream: Upstream) -> None:
     runs = BatchRuns(engine, upstream.url)
     lines = [{"variables": {"name": "Ann"}}, {"variables": {"title": "Dr"}, "max_tokens": 9}]

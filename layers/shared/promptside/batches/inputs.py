@@ -31,8 +31,8 @@ def custom_id_of(file: InputFile, line: Record) -> str | None:
     if line.row is not None:
         row = dict(zip(file.columns, line.row, strict=False))
         return row.get(CUSTOM_ID) or None
-    # Most lines of dropped files have none, and need not be parsed for that.
-    if line.text is None or CUSTOM_ID not in line.text:
+    # Most lines of dropped files have none, and need not be parsed for that. JSON may write any letter as an escape.
+    if line.text is None or (CUSTOM_ID not in line.text and "\\u" not in line.text):
         return None
     try:
         value = json.loads(line.text)
