@@ -2,7 +2,8 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -11,6 +12,7 @@ from promptside.batches.file_services import LARGEST_FILE
 from promptside.batches.files import LARGEST_FORM, file_content, retrieve_file
 from promptside.batches.uploads import MOST_PARTS, add_part, cancel_upload, complete_upload
 from promptside.errors import Conflict, NotFound, PromptsideError
+from promptside.schema.file import UploadRecord
 from tests.engines import Engine
 from tests.file_requests import FileRuns, form_request
 
@@ -77,6 +79,30 @@ def test_of_many_completions_one_joins(stack: FileRuns) -> None:
     assert "done" in results
     assert set(results) <= {"busy", "done"}
     assert stack.complete(upload, part)["status"] == "completed"
+
+
+def test_a_completion_that_is_overtaken_by_the_same_one_may_ask_again(stack: FileRuns) -> None:
+    upload = stack.upload()
+    part = stack.part(upload, b"onetwo")
+    store = stack.api.uploads
+
+    class Overtaken:
+        """The store of one request, while another one is faster."""
+
+        def get(self, upload_id: str) -> UploadRecord:
+            record = store.get(upload_id)
+            if record.status == "pending":
+                stack.complete(upload, part)
+            return record
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+    slower = replace(stack.api, uploads=cast(Any, Overtaken()))
+
+    body = {"part_ids": [part]}
+    assert refused(complete_upload, slower, upload["id"], body) == (409, "upload_busy")
+    assert complete_upload(slower, upload["id"], body)["status"] == "completed"
 
 
 def test_a_join_that_died_can_be_taken_over(stack: FileRuns) -> None:

@@ -99,7 +99,8 @@ def complete_upload(services: FileServices, upload_id: str, body: JsonObject) ->
     if record.status == "completed" and record.joined == joined:
         # The answer was lost on the way, and the client asks again.
         return _upload_object(services, record)
-    record = _pending(services, upload_id)
+    # The same reading of it: whoever has completed it since then keeps us from claiming it.
+    _require_pending(services, record)
     _check_sizes(services, record, part_ids)
     claimed = _claim(services, record)
     try:
@@ -136,14 +137,20 @@ def cancel_upload(services: FileServices, upload_id: str) -> JsonObject:
 
 def _pending(services: FileServices, upload_id: str) -> UploadRecord:
     """Return an upload that still takes parts. Raises InvalidRequest, Conflict, NotFound."""
-    record, now = services.uploads.get(upload_id), services.clock()
+    record = services.uploads.get(upload_id)
+    _require_pending(services, record)
+    return record
+
+
+def _require_pending(services: FileServices, record: UploadRecord) -> None:
+    """Raise InvalidRequest or Conflict for an upload that takes no parts any more."""
+    now = services.clock()
     if record.over(now):
         raise InvalidRequest("The upload has expired: begin a new one", param="upload_id", code="upload_expired")
     if record.status == "completing" and record.busy_until > now:
         raise _in_use()
     if record.status in ("completed", "cancelled"):
         raise InvalidRequest(f"The upload is {record.status}", param="upload_id", code=f"upload_{record.status}")
-    return record
 
 
 def _check_sizes(services: FileServices, record: UploadRecord, part_ids: list[str]) -> None:
