@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import socket
 import threading
 import time
 from typing import Any
@@ -217,6 +218,22 @@ def test_the_callers_timeout_ends_the_wait_for_a_streams_first_event(reply: Repl
     with Upstream(reply) as upstream:
         started = time.monotonic()
         response = Product(upstream.url).post({"stream": True}, headers=headers)
+
+        assert error_of(response) == (408, "timeout_error", "request_timeout")
+        assert 0.3 <= time.monotonic() - started < 0.9
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_callers_timeout_bounds_the_way_to_the_provider_too(stream: bool) -> None:
+    """Here a TLS handshake that nobody answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        config = {"provider": "openai", "api_key": "sk", "custom_host": host}
+        headers = {"x-portkey-config": json.dumps(config), "x-portkey-request-timeout": "300"}
+        product = Product("http://127.0.0.1:9", allowed_custom_hosts=("127.0.0.1",))
+        started = time.monotonic()
+
+        response = product.post({"stream": stream}, headers=headers)
 
         assert error_of(response) == (408, "timeout_error", "request_timeout")
         assert 0.3 <= time.monotonic() - started < 0.9

@@ -33,24 +33,26 @@ def run_limits(
     """Return what bounds the exchange; the caller's timeout bounds a whole answer, or the wait for a stream's first."""
     now = time.monotonic()
     latest = now + settings.request_seconds if deadline is None else min(deadline, now + settings.request_seconds)
-    first_byte, first_event_by = settings.first_byte_seconds, None
-    if request.timeout_seconds is not None:
-        allowed = request.timeout_seconds
-        if request.answer_by is not None:
-            allowed = max(min(allowed, request.answer_by - now), 0.001)
-        first_byte = min(first_byte, allowed)
-        if request.stream:
-            first_event_by = now + allowed
-        else:
-            latest = min(latest, now + allowed)
+    allowed = _allowed(request, now)
+    answer_by = None if allowed is None else now + allowed
     return Limits(
-        deadline=latest,
-        connect_seconds=min(settings.connect_seconds, max(latest - now, 0.001)),
-        first_byte_seconds=first_byte,
+        deadline=latest if answer_by is None or request.stream else min(latest, answer_by),
+        connect_seconds=settings.connect_seconds,
+        first_byte_seconds=settings.first_byte_seconds
+        if allowed is None
+        else min(settings.first_byte_seconds, allowed),
         idle_seconds=settings.idle_seconds,
-        first_event_by=first_event_by,
+        first_event_by=answer_by if request.stream else None,
         cancellation=cancellation,
     )
+
+
+def _allowed(request: RunRequest, now: float) -> float | None:
+    """Return the seconds that the caller leaves to this attempt, below zero when they are over."""
+    allowed = request.timeout_seconds
+    if allowed is None or request.answer_by is None:
+        return allowed
+    return min(allowed, request.answer_by - now)
 
 
 def whose_timeout(
@@ -64,7 +66,7 @@ def whose_timeout(
         )
     timeout = request.timeout_seconds
     if timeout is not None and (
-        limits.first_byte_seconds == timeout or limits.deadline < time.monotonic() or _is_over(request)
+        limits.first_byte_seconds == timeout or limits.before_first_event().deadline <= time.monotonic()
     ):
         return request_timeout(timeout, error.provider or "the provider")
     return error
@@ -86,10 +88,6 @@ def timed(request: RunRequest, version: PromptVersion) -> RunRequest:
             f"'{name}' must be a whole number of milliseconds from 1 to {LONGEST_TIMEOUT_MS}", param=name
         )
     return replace(request, timeout_seconds=value / 1000)
-
-
-def _is_over(request: RunRequest) -> bool:
-    return request.answer_by is not None and time.monotonic() >= request.answer_by
 
 
 def request_timeout(timeout_seconds: float, provider: str) -> RequestTimeout:

@@ -243,6 +243,19 @@ def test_a_deadline_that_is_over_sends_nothing(transport: HttpTransport) -> None
     assert upstream.requests == []
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_stream_whose_caller_waits_no_longer_is_not_asked_for(transport: HttpTransport, kept: bool) -> None:
+    with Upstream(json_reply({})) as upstream:
+        if kept:
+            transport.send(_request(upstream), _limits())
+        sent = len(upstream.requests)
+
+        with pytest.raises(ProviderTimeout):
+            transport.open(_request(upstream), replace(_limits(), first_event_by=time.monotonic()))
+
+    assert len(upstream.requests) == sent
+
+
 @pytest.mark.parametrize(
     "reply",
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from promptside.providers.base import ProviderRequest, StreamEvent
@@ -26,6 +26,12 @@ class Limits:
     body_bytes: int = 32 * 1024 * 1024
     first_event_by: float | None = None
     cancellation: Cancellation | None = None
+
+    def before_first_event(self) -> Limits:
+        """Return the limits of what comes before a stream's first event: tokens, connection, head."""
+        if self.first_event_by is None:
+            return self
+        return replace(self, deadline=min(self.deadline, self.first_event_by))
 
 
 @dataclass(frozen=True, slots=True)

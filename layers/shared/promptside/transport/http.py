@@ -42,7 +42,7 @@ class HttpTransport:
     def open(self, request: ProviderRequest, limits: Limits, *, guarded: bool = False) -> HttpStream:
         """Send and return as soon as the status and headers are there; see `Transport`."""
         started = time.monotonic()
-        answer = self._open(request, limits, guarded=guarded)
+        answer = self._open(request, limits.before_first_event(), guarded=guarded)
         return HttpStream(answer, limits, framing=request.framing, started=started)
 
     def close(self) -> None:

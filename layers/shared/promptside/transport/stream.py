@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Protocol
 
 from promptside.errors import ProviderTimeout, ProviderUnusable
@@ -50,10 +49,7 @@ class HttpStream:
 
     def read(self) -> bytes:
         """Read the rest as one body."""
-        limits = self._limits
-        if limits.first_event_by is not None:
-            limits = replace(limits, deadline=min(limits.deadline, limits.first_event_by))
-        return self._answer.read(limits)
+        return self._answer.read(self._limits.before_first_event())
 
     def batches(self) -> Iterator[list[StreamEvent]]:
         """Yield the events of each network read; see `ProviderStream`."""
