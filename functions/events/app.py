@@ -1,6 +1,7 @@
 """Runs that no caller waits for: from queues, EventBridge, S3, Step Functions, schedules and direct invokes.
 
-    {"Records": [{"eventSource": "aws:sqs", ...}]}      a batch of messages: {"batchItemFailures": [...]}
+    {"Records": [{"eventSource": "aws:sqs", ...}]}      a batch of messages: {"batchItemFailures": [...]}; each may be
+                                                        an envelope or any event below but a step of a batch
     {"Records": [{"eventSource": "aws:s3", ...}]}       dropped objects: each becomes a batch of runs
     EventBridge "Object Created" of aws.s3              the same
     {"promptside": "run-chunk", ...}                    a step of a batch, for the state machine
@@ -42,7 +43,7 @@ def handler(event: Any, context: Any) -> Any:
     if not isinstance(event, dict):
         raise RunError("The event must be a JSON object; let a pipe send to the queue of runs instead")
     if tells_of_messages(event):
-        return answer_batch(events, event, deadline=deadline)
+        return answer_batch(events, event, deadline=deadline, start_batches=_start_batches)
     if tells_of_objects(event):
         return _start_batches(event)
     if "promptside" in event or event.get("source") == "aws.states":

@@ -125,6 +125,42 @@ def test_a_dropped_object_becomes_one_batch_however_often_it_is_told(
     assert len(first["batches"]) == 1
 
 
+@pytest.mark.parametrize("name", ["s3-notification", "eventbridge-object-created"])
+@pytest.mark.parametrize("wrapped", [False, True], ids=["in a message", "as a failed invoke in a message"])
+def test_a_dropped_object_that_comes_in_a_message_is_the_same_batch(
+    stack: EventStack, invoke: Invoke, name: str, wrapped: bool
+) -> None:
+    event = json.loads(json.dumps(load_event(name)).replace("promptside-files", stack.bucket))
+    key = {"s3-notification": "inbox/welcome/new people.jsonl"}.get(name, "inbox/welcome/people.jsonl")
+    stack.engine.client("s3").put_object(Bucket=stack.bucket, Key=key, Body=b"{}\n")
+    (batch_id,) = invoke(event)["batches"]
+
+    stack.queue.send({"requestContext": {"requestId": "r-1"}, "requestPayload": event} if wrapped else event)
+    stack.queue.send({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": stack.bucket})
+
+    assert stack.queue.poll(invoke) == []
+    assert stack.started() == [batch_id]
+    assert stack.dead.receive() == []
+
+
+def test_a_batch_that_cannot_begin_sends_its_message_back_and_at_last_to_the_dead_letter_queue(
+    stack: EventStack,
+) -> None:
+    stack.environment |= {"PROMPTSIDE_STATE_MACHINE": f"{stack.machine}-gone", "PROMPTSIDE_MAX_RECEIVE_COUNT": "2"}
+    event = json.loads(json.dumps(load_event("s3-notification")).replace("promptside-files", stack.bucket))
+    sent = stack.queue.send(event)
+    with stack.function() as invoke:
+        received = stack.queue.event(stack.queue.receive())
+        first = invoke(received)
+        received["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
+        last = invoke(received)
+
+    assert (first, last) == ({"batchItemFailures": [{"itemIdentifier": sent}]}, {"batchItemFailures": []})
+    (dead,) = stack.dead.receive()
+    assert json.loads(dead["Body"]) == event
+    assert json.loads(dead["MessageAttributes"]["promptside_reason"]["StringValue"])["status"] >= 500
+
+
 def test_what_a_batch_writes_itself_starts_none(stack: EventStack, invoke: Invoke) -> None:
     event = load_event("eventbridge-object-created")
     event["detail"]["bucket"]["name"] = stack.bucket

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from promptside.events.direct import RunError
 from promptside.store.keys import ApiKeyStore
 from tests.engines import Engine
 from tests.event_runs import ANSWER
-from tests.events_function import EventStack
+from tests.events_function import Context, EventStack
 from tests.management_function import http_api_event
 from tests.results import KEY, SECRET, assert_valid, signatures
 from tests.runs_function import APP
@@ -144,6 +145,25 @@ def test_a_target_that_refuses_for_good_sends_the_message_to_the_dead_letter_que
     assert (reason["code"], reason["message"]) == (
         "result_not_delivered", "The result did not reach its target (webhook): its host answered 404",
     )  # fmt: skip
+    assert len(provider.requests) == 1
+
+
+def test_an_invoke_that_failed_for_its_target_is_put_back_and_not_paid_again(
+    stack: EventStack, receiver: Upstream, provider: Upstream
+) -> None:
+    receiver.enqueue(Reply(404))
+    event = {"prompt_id": "welcome", "variables": {"name": "Ada"}, "result": {"type": "webhook", "url": receiver.url}}
+    context = Context()
+    with stack.function() as invoke:
+        with pytest.raises(RunError):
+            invoke(event, context)
+        # What Lambda puts into the dead-letter queue, sent back to the queue of requests.
+        about = {"requestId": context.aws_request_id, "condition": "RetriesExhausted", "approximateInvokeCount": 3}
+        stack.queue.send({"version": "1.0", "requestContext": about, "requestPayload": event, "responsePayload": {}})
+        assert stack.queue.poll(invoke) == []
+
+    refused, taken = (request.json()["data"]["run_id"] for request in receiver.requests)
+    assert refused == taken
     assert len(provider.requests) == 1
 
 

@@ -64,6 +64,29 @@ def test_an_eventbridge_event_in_a_message_has_its_own_id() -> None:
     assert message(json.dumps(event)).order().key == "event:e-1"
 
 
+def failed_invoke(payload: dict[str, Any], request_id: Any = "r-1") -> str:
+    """Return what Lambda puts into a dead-letter queue."""
+    context = {"requestId": request_id, "condition": "RetriesExhausted", "approximateInvokeCount": 3}
+    record = {"version": "1.0", "requestContext": context, "requestPayload": payload, "responsePayload": {}}
+    return json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (failed_invoke({"prompt_id": "hi"}), "invoke:r-1"),
+        (failed_invoke({"prompt_id": "hi", "idempotency_key": "mine"}), "mine"),
+        (failed_invoke({"id": "e-1", "detail-type": "x", "detail": {"prompt_id": "hi"}}), "event:e-1"),
+        (failed_invoke({"prompt_id": "hi"}, "ü"), "sqs:m1"),
+        (failed_invoke({"prompt_id": "hi"}, None), "sqs:m1"),
+    ],
+)
+def test_an_invoke_that_failed_each_time_comes_back_under_its_own_key(body: str, key: str) -> None:
+    order = message(body).order()
+
+    assert (order.key, order.path) == (key, "/v1/prompts/hi/completions")
+
+
 def test_the_longest_key_is_one_that_can_be_claimed() -> None:
     long = message(queue_arn=f"arn:aws:sqs:us-east-1:123456789012:{'q' * 80}", deduplication="d" * 128)
 

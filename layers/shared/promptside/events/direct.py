@@ -11,7 +11,7 @@ from typing import Any
 
 from promptside.errors import JsonObject, PromptsideError
 from promptside.events.base import DeliveryFailed, Outcome
-from promptside.events.envelope import envelope_of, order_of
+from promptside.events.envelope import envelope_of, invoke_key, order_of
 from promptside.events.fulfilling import fulfil
 from promptside.events.metrics import Tally
 from promptside.events.services import EventServices
@@ -37,7 +37,7 @@ def answer_direct(events: EventServices, event: JsonObject, *, request_id: str, 
     try:
         envelope, key = envelope_of(event)
         source = "eventbridge" if envelope is not event else "direct"
-        order = order_of(envelope, key=key or f"invoke:{request_id}", source=source)
+        order = order_of(envelope, key=key or invoke_key(request_id), source=source)
     except PromptsideError as error:
         raise RunError(_told(error)) from None
     tally = Tally(workspace=events.settings.workspace, source=order.source)
@@ -47,7 +47,7 @@ def answer_direct(events: EventServices, event: JsonObject, *, request_id: str, 
     except DeliveryFailed as error:
         tally.undelivered()
         # A repetition finds the answer under its key; with the invoke's own key it would be another run, and paid.
-        named = order.key != f"invoke:{request_id}" and not error.final
+        named = order.key != invoke_key(request_id) and not error.final
         failure = RetryableRunError if named else RunError
         raise failure(_told(error, run_id=order.run_id, retry_after=error.retry_after)) from None
     except PromptsideError as error:

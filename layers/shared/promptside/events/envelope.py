@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 from promptside.api.bodies import parse_object
@@ -39,6 +39,24 @@ def parse_envelope(text: str) -> JsonObject:
     return parse_object(text.encode("utf-8", "surrogatepass"))
 
 
+def invoked_with(event: JsonObject) -> tuple[JsonObject, str | None]:
+    """Return the event of an asynchronous invoke that failed each time, and the key that the invoke had.
+
+    Lambda puts `{"requestContext": {"requestId"}, "requestPayload", ...}` into the dead-letter queue, and from there it
+    may come back as a message: it is the same invoke still. Any other event is returned as it is.
+    """
+    context, payload = event.get("requestContext"), event.get("requestPayload")
+    if not isinstance(context, dict) or not isinstance(payload, dict):
+        return event, None
+    identity = context.get("requestId")
+    return payload, invoke_key(identity) if _is_id(identity) else None
+
+
+def invoke_key(request_id: str) -> str:
+    """Return the key of what an invoke asks for, when it has none of its own: Lambda repeats it under the same id."""
+    return f"invoke:{request_id}"
+
+
 def envelope_of(event: JsonObject) -> tuple[JsonObject, str | None]:
     """Return the envelope, and the key that its bringer gives it: that of an EventBridge event is the event's id.
 
@@ -49,8 +67,7 @@ def envelope_of(event: JsonObject) -> tuple[JsonObject, str | None]:
     detail, identity = event["detail"], event.get("id")
     if not isinstance(detail, dict):
         raise InvalidRequest("'detail' must be a JSON object", param="detail", code="invalid_envelope")
-    named = isinstance(identity, str) and 0 < len(identity) <= _LONGEST_EVENT_ID and _can_be_header(identity)
-    return detail, f"event:{identity}" if named else None
+    return detail, f"event:{identity}" if _is_id(identity) else None
 
 
 def order_of(envelope: JsonObject, *, key: str, source: str) -> Order:
@@ -77,6 +94,10 @@ def order_of(envelope: JsonObject, *, key: str, source: str) -> Order:
         metadata=metadata,
         results=results,
     )
+
+
+def _is_id(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_EVENT_ID and _can_be_header(value)
 
 
 def _can_be_header(text: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from promptside.errors import JsonObject
 from promptside.events.base import Order
-from promptside.events.envelope import envelope_of, order_of, parse_envelope
+from promptside.events.envelope import envelope_of, invoked_with, order_of, parse_envelope
 
 KEY_ATTRIBUTE = "promptside_key"
 """The message attribute with the key of a run whose answer is kept, on a message that comes back from a dead-letter
@@ -71,9 +71,18 @@ class Message:
             return f"sqs:{self.id}"
         return ":".join(("sqs", *self.queue, self.deduplication))
 
+    def event(self) -> tuple[JsonObject, str | None]:
+        """Return what is in the body, and the key that it brings. Raises InvalidRequest or PayloadTooLarge."""
+        event, key = invoked_with(parse_envelope(self.body))
+        return event, None if KEY_ATTRIBUTE in self.attributes else key
+
     def order(self) -> Order:
         """Return what the message asks for. Raises InvalidRequest or PayloadTooLarge."""
-        envelope, key = envelope_of(parse_envelope(self.body))
+        return self.order_of(*self.event())
+
+    def order_of(self, event: JsonObject, key: str | None) -> Order:
+        """Return what the message's own event asks for. Raises InvalidRequest."""
+        envelope, own = envelope_of(event)
         if KEY_ATTRIBUTE in self.attributes:
-            key = None
-        return order_of(envelope, key=key or self.key, source="sqs")
+            own = None
+        return order_of(envelope, key=own or key or self.key, source="sqs")

@@ -4,12 +4,14 @@ Lambda deletes what is not in the answer's `batchItemFailures`.
 
     what became of it                                  what happens to the message
     a completion, delivered                            deleted
+    an object that was dropped                         deleted, once its batch has begun
     a refusal that would be the same again             to the dead-letter queue with its reason, then deleted
     a refusal for now: a rate limit, no connection     comes back, after `retry-after` or a growing pause
     run elsewhere at this moment                       comes back when that claim has run out
     a completion that a target did not take            comes back as late as it says; replayed, not paid again
+    a batch that could not be begun                    comes back
     no time left to begin                              comes back at once
-    any of the last four, on the last receive          to the dead-letter queue with its reason, then deleted
+    any of the last five, on the last receive          to the dead-letter queue with its reason, then deleted
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from promptside.events.fulfilling import fulfil, give_up
 from promptside.events.mailbox import Mailbox, Reason
 from promptside.events.messages import Message
 from promptside.events.metrics import Tally
+from promptside.events.objects import tells_of_objects
 from promptside.events.running import in_progress
 from promptside.events.services import EventServices
 from promptside.log import log_failure
@@ -53,13 +56,20 @@ def tells_of_messages(event: JsonObject) -> bool:
     return isinstance(first, dict) and first.get("eventSource") == "aws:sqs"
 
 
-def answer_batch(events: EventServices, event: JsonObject, *, deadline: float) -> JsonObject:
+def answer_batch(
+    events: EventServices,
+    event: JsonObject,
+    *,
+    deadline: float,
+    start_batches: Callable[[JsonObject], object] | None = None,
+) -> JsonObject:
     """Run the messages of an SQS event and return `{"batchItemFailures": [{"itemIdentifier": message id}]}`.
 
-    `deadline` is on `time.monotonic()`: when the function must answer.
+    `deadline` is on `time.monotonic()`: when the function must answer. `start_batches` takes what S3 tells of dropped
+    objects, which comes here from a queue of notifications, and from the dead-letter queue.
     """
     messages = [Message.of_record(record) for record in event["Records"]]
-    batch = _Batch(events, Mailbox(events), deadline)
+    batch = _Batch(events, Mailbox(events), deadline, start_batches)
     lanes = _lanes(messages)
     with ThreadPoolExecutor(min(len(lanes), events.settings.event_concurrency) or 1) as pool:
         failed = set[str]().union(*pool.map(batch.run_lane, lanes))
@@ -88,8 +98,15 @@ def _lanes(messages: Iterable[Message]) -> list[list[Message]]:
 class _Batch:
     """One invocation's messages."""
 
-    def __init__(self, events: EventServices, mailbox: Mailbox, deadline: float) -> None:
+    def __init__(
+        self,
+        events: EventServices,
+        mailbox: Mailbox,
+        deadline: float,
+        start_batches: Callable[[JsonObject], object] | None,
+    ) -> None:
         self._events = events
+        self._start_batches = start_batches
         self._mailbox = mailbox
         self._deadline = deadline
         # A run that is cut is lost and perhaps paid: it begins only while a slow provider could still answer.
@@ -119,7 +136,10 @@ class _Batch:
         order: Order | None = None
         try:
             try:
-                order = message.order()
+                event, key = message.event()
+                if self._start_batches is not None and tells_of_objects(event):
+                    return self._begin(message, event, self._start_batches)
+                order = message.order_of(event, key)
             except PromptsideError as error:
                 return self._refuse(message, Reason(error.status, error.code or "failed", error.message))
             return self._fulfil(message, order)
@@ -129,6 +149,13 @@ class _Batch:
             if order is not None:
                 crash = replace(crash, run_id=order.run_id, kept_key=order.key)
             return _Return(self._pause(message), crash)
+
+    def _begin(self, message: Message, event: JsonObject, start: Callable[[JsonObject], object]) -> _Return | None:
+        try:
+            start(event)
+        except PromptsideError as error:
+            return _Return(self._pause(message), Reason(error.status, error.code or "failed", error.message))
+        return None
 
     def _fulfil(self, message: Message, order: Order) -> _Return | None:
         try:
