@@ -37,11 +37,8 @@ def start_batch(
     behalf the lines run. Raises InvalidRequest, StoreUnavailable, ConfigurationError.
     """
     now = int(services.runs.clock())
-    chosen = batch_id or f"batch_{hashlib.sha256(services.runs.new_id().encode()).hexdigest()[:32]}"
-    if not _BATCH_ID.fullmatch(chosen):
-        raise InvalidRequest("A batch id is 'batch_' with letters and digits", param="batch_id")
     record = BatchRecord(
-        batch_id=chosen,
+        batch_id=_digest_id(services.runs.new_id()) if batch_id is None else _checked_id(batch_id),
         status="validating",
         shape=shape,
         input=input_file,
@@ -56,7 +53,7 @@ def start_batch(
         moments={"validating": now},
     )
     if not services.batches.create(record):
-        record = services.batches.get(chosen)
+        record = services.batches.get(record.batch_id)
     if record.status == "validating":
         _start(services, record, named=batch_id is not None)
     return record
@@ -81,13 +78,12 @@ def start_batch_of_object(
         log_event("object_ignored", bucket=bucket)
         return None
     folders = key.split("/")[1:-1]
-    digest = hashlib.sha256("\n".join([bucket, key, event_id]).encode()).hexdigest()[:32]
     record = start_batch(
         services,
         input_file=InputFile(key, bucket=bucket, layout=layout, etag=etag, version=version),
         shape="orders",
         defaults={"prompt_id": folders[0]} if folders else {},
-        batch_id=f"batch_{digest}",
+        batch_id=_digest_id("\n".join([bucket, key, event_id])),
     )
     log_event("object_accepted", batch_id=record.batch_id, status=record.status)
     return record
@@ -129,6 +125,16 @@ def _start(services: BatchServices, record: BatchRecord, *, named: bool) -> None
             problem = {"code": "batch_not_started", "message": error.message, "line": None, "param": None}
             services.batches.move(record.batch_id, "failed", before={"validating"}, problems=(problem,))
         raise
+
+
+def _digest_id(text: str) -> str:
+    return f"batch_{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def _checked_id(batch_id: str) -> str:
+    if not _BATCH_ID.fullmatch(batch_id):
+        raise InvalidRequest("A batch id is 'batch_' with letters and digits", param="batch_id")
+    return batch_id
 
 
 def _layout(key: str) -> Layout | None:
