@@ -107,11 +107,8 @@ class Walk:
         prompts = {other: self._prompt(other) for other in named.prompts} if named is not None else {}
         found = [version, *prompts.values()]
         known = {each.version_id: each for each in found if each is not None}.values()
-        partials: dict[str, PartialVersion] = {}
-        for each in known:
-            partials |= self._partials(each)
-        wanted = virtual_keys if named is None else {*virtual_keys, *filter(is_slug, named.virtual_keys)}
-        stored = self._virtual_keys(wanted, tuple(known), () if named is None else named.virtual_keys)
+        partials = {text: partial for each in known for text, partial in self._partials(each).items()}
+        stored = self._virtual_keys(virtual_keys, known, () if named is None else named.virtual_keys)
         if self.missing or version is None:
             return None
         return Resolution(
