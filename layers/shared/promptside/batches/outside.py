@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -41,9 +42,6 @@ def batch_services(
     shared: dict[str, Any] = {"table": settings.run_table, "workspace": settings.workspace, "now": services.clock}
     runs = RunStore(client("dynamodb"), **shared, days=settings.record_days)
 
-    def run(order: Order, *, deadline: float) -> Outcome:
-        return run_line(services, records, order, deadline=deadline)
-
     def give_up(outcome: Outcome) -> None:
         if records is not None and not in_progress(outcome):
             records.end(replace(outcome, retryable=False))
@@ -52,23 +50,16 @@ def batch_services(
         record = runs.find(order.run_id)
         return record is not None and record.status not in ("running", "queued")
 
-    def start_execution(name: str, given: JsonObject) -> None:
-        _start_execution(client, settings.state_machine, name, given)
-
-    def announce(kind: str, detail: JsonObject) -> None:
-        if settings.event_bus is not None:
-            _put_event(client, settings.event_bus, kind, detail)
-
     return BatchServices(
         runs=services,
         batches=BatchStore(client("dynamodb"), **shared, days=settings.record_days),
         files=FileStore(client("dynamodb"), **shared),
         objects=Objects(client("s3"), bucket=settings.bucket),
-        run=run,
+        run=partial(run_line, services, records),
         give_up=give_up,
         has_ended=has_ended,
-        start_execution=start_execution,
-        announce=announce,
+        start_execution=partial(_start_execution, client, settings.state_machine),
+        announce=partial(_put_event, client, settings.event_bus),
         sink=sink,
     )
 
@@ -100,7 +91,9 @@ def _start_execution(client: Callable[[str], Any], machine: str | None, name: st
     call("start_execution", attempt, Patience().start())
 
 
-def _put_event(client: Callable[[str], Any], bus: str, kind: str, detail: JsonObject) -> None:
+def _put_event(client: Callable[[str], Any], bus: str | None, kind: str, detail: JsonObject) -> None:
+    if bus is None:
+        return
     entry = {"EventBusName": bus, "Source": _SOURCE, "DetailType": kind, "Detail": json.dumps(detail)}
     answer = call("put_events", lambda: client("events").put_events(Entries=[entry]), Patience().start())
     if answer.get("FailedEntryCount"):
