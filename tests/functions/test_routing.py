@@ -382,8 +382,9 @@ def test_a_waiting_time_that_is_too_long_is_passed_on_at_once() -> None:
         assert (response.headers["retry-after"], over.slept) == ("121", [])
 
 
-def test_a_used_up_quota_is_not_tried_again() -> None:
-    quota = json_reply({"error": {"message": "pay", "code": "insufficient_quota"}}, status=429)
+@pytest.mark.parametrize("name", ["code", "type"])
+def test_a_used_up_quota_is_not_tried_again(name: str) -> None:
+    quota = json_reply({"error": {"message": "pay", name: "insufficient_quota"}}, status=429)
     with Upstream(quota) as upstream:
         response = run(Product(upstream.url), {"retry": {"attempts": 3}})
 

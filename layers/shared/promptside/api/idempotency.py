@@ -15,7 +15,7 @@ from promptside.api.completions import EventBody
 from promptside.api.http import HttpResponse
 from promptside.api.responses import TRACE_ID, error_response
 from promptside.attempts.paid import BUSY, may_have_worked
-from promptside.attempts.retries import SPENT_QUOTA
+from promptside.attempts.retries import has_spent_quota
 from promptside.errors import (
     Conflict,
     InvalidRequest,
@@ -137,7 +137,7 @@ def may_run_again(error: PromptsideError) -> bool:
         return error.retry_after is not None
     if not isinstance(error, ProviderError) or may_have_worked(error):
         return False
-    return error.status in BUSY and error.code not in SPENT_QUOTA and error.should_retry is not False
+    return error.status in BUSY and not has_spent_quota(error) and error.should_retry is not False
 
 
 class RecordedBody:

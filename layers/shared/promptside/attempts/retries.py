@@ -11,8 +11,8 @@ from promptside.routing.settings import Retry
 
 LONGEST_WAIT_SECONDS = 60.0
 """All pauses of one target together."""
-SPENT_QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "exceeded_current_quota_error"})
-"""Codes of a 429 that no waiting helps: the account has no money left."""
+_SPENT_QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "exceeded_current_quota_error"})
+"""Codes and types of a 429 that no waiting helps: the account has no money left."""
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 16.0
 # What is left after a pause must be enough for an answer to be possible at all.
@@ -92,11 +92,16 @@ def is_retryable(error: PromptsideError, retry: Retry) -> bool:
     """Tell whether the same target may be asked again after this error."""
     if isinstance(error, DeadlineExceeded) or not isinstance(error, ProviderError | RequestTimeout):
         return False
-    if error.code in SPENT_QUOTA or error.should_retry is False:
+    if has_spent_quota(error) or error.should_retry is False:
         return False
     if isinstance(error, ProviderNotConnected):
         return True
     return error.should_retry is True or has_status(error, retry.status_codes)
+
+
+def has_spent_quota(error: PromptsideError) -> bool:
+    """Tell whether the provider wants money; some say so in the code of their error, others in its type."""
+    return error.code in _SPENT_QUOTA or error.extra.get("native_type") in _SPENT_QUOTA
 
 
 def has_status(error: PromptsideError, codes: frozenset[int]) -> bool:
