@@ -10,12 +10,12 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 from promptside.errors import InvalidRequest, JsonObject, PayloadTooLarge
+from promptside.routing.patterns import REPEATS, inner_patterns
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 LARGEST_SCHEMA = 64 * 1024
 """Bytes of JSON."""
 LONGEST_PATTERN = 256
-_REPEATS = frozenset({tokens.MAX_REPEAT, tokens.MIN_REPEAT, tokens.POSSESSIVE_REPEAT})
 _VALUES = frozenset({"enum", "const", "default", "examples"})
 """Keywords whose content is data, not schema."""
 _NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"})
@@ -90,22 +90,13 @@ def _backtracks(parsed: Any, *, repeated: bool) -> bool:
     for token, argument in parsed:
         if token in (tokens.GROUPREF, tokens.GROUPREF_EXISTS):
             return True
-        varies = token == tokens.BRANCH or (token in _REPEATS and argument[0] != argument[1])
+        varies = token == tokens.BRANCH or (token in REPEATS and argument[0] != argument[1])
         if varies and repeated:
             return True
-        is_open = token in _REPEATS and argument[1] > 1
-        if any(_backtracks(inner, repeated=repeated or is_open) for inner in _inner(argument)):
+        is_open = token in REPEATS and argument[1] > 1
+        if any(_backtracks(inner, repeated=repeated or is_open) for inner in inner_patterns(argument)):
             return True
     return False
-
-
-def _inner(argument: Any) -> Iterator[Any]:
-    """Yield the patterns inside a token's argument, however the parser has packed them."""
-    if isinstance(argument, parser.SubPattern):
-        yield argument
-    elif isinstance(argument, list | tuple):
-        for part in argument:
-            yield from _inner(part)
 
 
 def _refusal(problem: str) -> InvalidRequest:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from promptside.errors import InvalidRequest, JsonObject
 from promptside.schema.prompt import PromptVersion
-from promptside.schema_limits import DIALECT, check_limits
 from promptside.store.cache import BoundedCache
 
 if TYPE_CHECKING:
@@ -61,6 +60,9 @@ class VariableChecker:
 def check_schema(schema: JsonObject) -> None:
     """Raise InvalidRequest unless this is a schema that can be used."""
     from jsonschema.exceptions import SchemaError
+
+    # A run only checks against schemas that were taken before.
+    from promptside.schema_limits import check_limits
 
     check_limits(schema)
     try:
@@ -158,6 +160,8 @@ def _problems(error: ValidationError) -> list[Problem]:
 
 
 def _refusal(problems: list[Problem]) -> InvalidRequest:
+    from promptside.schema_limits import DIALECT
+
     shown = problems[:MOST_PROBLEMS]
     more = "" if len(problems) <= len(shown) else f"; and {len(problems) - len(shown)} more"
     listed = "; ".join(f"{problem.path} {problem.expected}" for problem in shown)

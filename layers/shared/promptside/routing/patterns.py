@@ -19,7 +19,7 @@ LONGEST_TEXT = 256
 """Characters of a text that a pattern is tried on; a longer one does not match."""
 _MOST_STEPS = 10_000_000
 """About how many steps the worst text may take."""
-_REPEATS = frozenset({tokens.MAX_REPEAT, tokens.MIN_REPEAT, tokens.POSSESSIVE_REPEAT})
+REPEATS = frozenset({tokens.MAX_REPEAT, tokens.MIN_REPEAT, tokens.POSSESSIVE_REPEAT})
 _REFUSED = frozenset({tokens.GROUPREF, tokens.GROUPREF_EXISTS, tokens.ASSERT, tokens.ASSERT_NOT, tokens.ATOMIC_GROUP})
 _SHORT_REPEAT = 16
 
@@ -62,12 +62,21 @@ def matches(pattern: re.Pattern[str], text: str) -> bool:
     return len(text) <= LONGEST_TEXT and pattern.search(text) is not None
 
 
+def inner_patterns(argument: Any) -> Iterator[Any]:
+    """Yield the patterns inside a token's argument, however the parser has packed them."""
+    if isinstance(argument, parser.SubPattern):
+        yield argument
+    elif isinstance(argument, list | tuple):
+        for part in argument:
+            yield from inner_patterns(part)
+
+
 def _measure(parsed: Any, freedom: _Freedom, *, repeated: bool) -> None:
     for token, argument in parsed:
         if token in _REFUSED:
             raise UnsafePattern("refers back or looks around: write it without")
         open_ended = False
-        if token in _REPEATS:
+        if token in REPEATS:
             least, most = int(argument[0]), int(argument[1])
             if repeated and most != least:
                 raise UnsafePattern("repeats what is itself a repetition: write it without")
@@ -77,7 +86,7 @@ def _measure(parsed: Any, freedom: _Freedom, *, repeated: bool) -> None:
             if repeated:
                 raise UnsafePattern("repeats a choice: write it without")
             freedom.choices *= len(argument[1])
-        for inner in _inner(argument):
+        for inner in inner_patterns(argument):
             _measure(inner, freedom, repeated=repeated or open_ended)
 
 
@@ -92,12 +101,3 @@ def _count(freedom: _Freedom, least: int, most: int, *, empty: bool) -> None:
         freedom.choices *= most - least + 1
     else:
         freedom.repetitions += 1
-
-
-def _inner(argument: Any) -> Iterator[Any]:
-    """Yield the patterns inside a token's argument, however the parser has packed them."""
-    if isinstance(argument, parser.SubPattern):
-        yield argument
-    elif isinstance(argument, list | tuple):
-        for part in argument:
-            yield from _inner(part)
