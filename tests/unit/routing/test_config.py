@@ -169,6 +169,8 @@ def test_both_spellings_of_names_are_understood_and_nulls_are_nothing() -> None:
         ({"drop_params": "x"}, "config.drop_params"),
         ({"forward_headers": [""]}, "config.forward_headers[0]"),
         ({"strict_open_ai_compliance": "true"}, "config.strict_open_ai_compliance"),
+        ({"targets": [{"prompt_id": "a/../b"}]}, "config.targets[0].prompt_id"),
+        ({"prompt_id": "@1"}, "config.prompt_id"),
         ({"provider": "nobody"}, "config.provider"),
         ({"provider": "openai", "vertex_region": "x"}, "config.vertex_region"),
         ({"provider": "openai", "api_key": 7}, "config.api_key"),

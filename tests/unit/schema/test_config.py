@@ -16,6 +16,10 @@ from promptside.schema.prompt import Reference
         ({"targets": [{"virtual_key": "a"}, {"provider": "@b"}]}, Named(frozenset({"a", "b"}))),
         ({"override_params": {"model": "@c/m"}, "default_params": {"model": "m"}}, Named(frozenset({"c"}))),
         ({"override_params": {"model": "@c/m"}, "targets": [{"virtual_key": "@d"}]}, Named(frozenset({"c", "d"}))),
+        (
+            {"targets": [{"virtual_key": " @a "}, {"provider": "@b "}, {"prompt_id": " x@2 "}]},
+            Named(frozenset({"a", "b"}), (Reference("x", "2"),)),
+        ),
         ({"prompt_id": "x@2"}, Named(prompts=(Reference("x", "2"),), replaces_prompt=True)),
         (
             {"targets": [{"prompt_id": "x"}, {"targets": [{"prompt_id": "y@latest"}, {}]}]},

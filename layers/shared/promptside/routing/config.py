@@ -32,6 +32,7 @@ from promptside.routing.strategy import Strategy, parse_strategy
 from promptside.schema.config import DEEPEST_CONFIG, MOST_TARGETS, Named, named_in
 from promptside.schema.prompt import Reference, parse_reference
 from promptside.schema.spelling import snake
+from promptside.store.names import is_slug, is_uuid
 
 LARGEST_CONFIG = 64 * 1024
 """Bytes of JSON."""
@@ -186,6 +187,13 @@ def _weight(value: Any, path: str) -> float:
     return float(value)
 
 
+def _prompt(value: Any, path: str) -> Reference:
+    reference = parse_reference(text_at(value, path))
+    if not is_slug(reference.id) and not is_uuid(reference.id):
+        raise problem(path, "must be the slug or id of a prompt, alone or as in slug@version")
+    return reference
+
+
 def _timeout(value: Any, path: str) -> float:
     return whole_at(value, path, least=1, most=LONGEST_TIMEOUT_MS) / 1000
 
@@ -198,7 +206,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "strategy": parse_strategy,
     "name": text_at,
     "weight": _weight,
-    "prompt_id": lambda value, path: parse_reference(text_at(value, path)),
+    "prompt_id": _prompt,
     "retry": parse_retry,
     "cache": parse_cache,
     "request_timeout": _timeout,

@@ -44,8 +44,8 @@ def named_in(config: Any) -> Named:
     for target in leaves:
         keys.update(_slugs(target))
         text = target.get("prompt_id")
-        if isinstance(text, str) and text:
-            prompts[parse_reference(text)] = None
+        if isinstance(text, str) and text.strip():
+            prompts[parse_reference(text.strip())] = None
             alone += 1
     return Named(frozenset(keys), tuple(prompts), bool(leaves) and alone == len(leaves))
 
@@ -91,9 +91,9 @@ def _embeddings(config: JsonObject) -> tuple[JsonObject, ...]:
 def _slugs(target: JsonObject) -> Iterator[str]:
     key, provider = target.get("virtual_key"), target.get("provider")
     if isinstance(key, str):
-        yield key.removeprefix("@")
-    if isinstance(provider, str) and provider.startswith("@"):
-        yield provider[1:]
+        yield key.strip().removeprefix("@")
+    if isinstance(provider, str) and provider.strip().startswith("@"):
+        yield provider.strip()[1:]
     for model in target["models"]:
         if (slug := split_model(model)[0]) is not None:
             yield slug
