@@ -50,6 +50,15 @@ class Draft:
         """Take the limit on output tokens; OpenAI's newer name wins."""
         return self.take("max_completion_tokens", "max_tokens")
 
+    def take_effort(self) -> str | None:
+        """Take the reasoning effort, as text or as `{"effort": ...}`. Raises InvalidRequest for anything else."""
+        value = self.take("reasoning_effort", "reasoning")
+        if isinstance(value, dict):
+            value = value.get("effort")
+        if value is not None and not isinstance(value, str):
+            raise self.invalid("reasoning_effort", "must be a text")
+        return value
+
     def drop_present(self, names: frozenset[str]) -> None:
         """Drop those of the names that are given, in the order they were given."""
         for name in [name for name in self._left if name in names]:

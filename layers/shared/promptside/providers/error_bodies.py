@@ -150,6 +150,11 @@ def details_of(body: JsonObject) -> ErrorDetails:
     )
 
 
+def says_any(message: str | None, phrases: tuple[str, ...]) -> bool:
+    """Tell whether a message has one of the phrases (lower case): the way out where there is no stable code."""
+    return message is not None and any(phrase in message.lower() for phrase in phrases)
+
+
 def _message(body: JsonObject, error: Any) -> str | None:
     nested = error if isinstance(error, dict) else {}
     inner = nested.get("error")

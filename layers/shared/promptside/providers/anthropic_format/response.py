@@ -10,7 +10,7 @@ from promptside.errors import JsonObject, ProviderError
 from promptside.providers.answers import Answer, completion, unusable
 from promptside.providers.anthropic_format.request import model_of, tool_names
 from promptside.providers.base import ProviderCall
-from promptside.providers.error_bodies import details_of, embedded_error, read_details, to_error
+from promptside.providers.error_bodies import details_of, embedded_error, read_details, says_any, to_error
 from promptside.providers.tool_use import ToolNames
 from promptside.schema.chat import Completion, Usage
 
@@ -84,21 +84,16 @@ def parse_messages_error(provider: str, status: int, headers: Mapping[str, str],
     details = read_details(body)
     inner = details.extra.get("details")
     code = inner.get("error_code") if isinstance(inner, dict) else None
-    if status in (400, 413) and is_too_long(details.message):
+    if status in (400, 413) and says_any(details.message, _TOO_LONG):
         code = "context_length_exceeded"
     extra = {name: value for name, value in details.extra.items() if value is not None}
     return to_error(provider, status, replace(details, code=code or details.code, extra=extra), headers=headers)
 
 
-def is_too_long(message: str | None) -> bool:
-    """Tell whether the message says that the prompt does not fit the context; there is no stable code for it."""
-    return message is not None and any(phrase in message.lower() for phrase in _TOO_LONG)
-
-
 def stream_error(body: JsonObject, provider: str) -> ProviderError:
     """Return the error for an error object that came with a status of 200."""
     error = embedded_error(provider, body)
-    if is_too_long(details_of(body).message):
+    if says_any(details_of(body).message, _TOO_LONG):
         error.code = "context_length_exceeded"
     return error
 

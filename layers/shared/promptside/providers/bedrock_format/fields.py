@@ -20,7 +20,7 @@ def set_reasoning(draft: Draft, model: BedrockModel, conversation: Conversation,
         thinks = model.claude.thinks_unasked if kind is None else kind in ("enabled", "adaptive")
         _set_claude(draft, planned, thinks=thinks)
         return thinks
-    effort = _effort(draft)
+    effort = draft.take_effort()
     if effort is None or effort == "none":
         return False
     match model.family.reasoning:
@@ -57,15 +57,6 @@ def _set_claude(draft: Draft, planned: Reasoning, *, thinks: bool) -> None:
         # Efforts above high are refused while thinking is off.
         effort = planned.effort if thinks or planned.effort not in ("xhigh", "max") else "high"
         draft.body.setdefault("outputConfig", {})["effort"] = effort
-
-
-def _effort(draft: Draft) -> str | None:
-    value = draft.take("reasoning_effort", "reasoning")
-    if isinstance(value, dict):
-        value = value.get("effort")
-    if value is not None and not isinstance(value, str):
-        raise draft.invalid("reasoning_effort", "must be a text")
-    return value
 
 
 def _set_top_k(draft: Draft, model: BedrockModel, top_k: object) -> None:

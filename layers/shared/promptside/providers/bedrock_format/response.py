@@ -11,7 +11,7 @@ from promptside.errors import JsonObject, ProviderError
 from promptside.providers.answers import Answer, completion, unusable
 from promptside.providers.base import ProviderCall
 from promptside.providers.bedrock_format.request import PROVIDER_NAME, json_tool_schema, tool_names
-from promptside.providers.error_bodies import ErrorDetails, read_details, to_error
+from promptside.providers.error_bodies import ErrorDetails, read_details, says_any, to_error
 from promptside.providers.tool_use import ToolNames
 from promptside.schema.chat import Completion, Usage
 
@@ -126,7 +126,7 @@ def exception_error(
     name = (kind or "").partition(":")[0].rpartition("#")[2]
     meaning = _EXCEPTIONS.get(name.lower(), _Meaning(status))
     code = meaning.code
-    if meaning.status == 400 and _is_too_long(details.message):
+    if meaning.status == 400 and says_any(details.message, _TOO_LONG):
         code = "context_length_exceeded"
     extra = {"native_type": name} if name else {}
     return to_error(PROVIDER_NAME, meaning.status, replace(details, code=code, extra=extra), headers=headers)
@@ -184,7 +184,3 @@ def _type_of_body(body: bytes) -> str | None:
         return None
     name = value.get("__type") if isinstance(value, dict) else None
     return name if isinstance(name, str) else None
-
-
-def _is_too_long(message: str | None) -> bool:
-    return message is not None and any(phrase in message.lower() for phrase in _TOO_LONG)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from promptside.errors import JsonObject, ProviderError
-from promptside.providers.error_bodies import ErrorDetails, details_of, embedded_error, read_details, to_error
+from promptside.providers.error_bodies import ErrorDetails, details_of, embedded_error, read_details, says_any, to_error
 
 _STATUS_OF_NAME: dict[str, int] = {
     "INVALID_ARGUMENT": 400,
@@ -65,7 +65,7 @@ def _error(provider: str, status: int, details: ErrorDetails, headers: Mapping[s
     code: str | None = None
     if status in (401, 403) and reasons:
         code = reasons[0]
-    elif status in (400, 413) and _is_too_long(details.message):
+    elif status in (400, 413) and says_any(details.message, _TOO_LONG):
         code = "context_length_exceeded"
     elif isinstance(details.code, str) and not details.code.isdecimal():
         code = details.code
@@ -84,10 +84,6 @@ def _meant_status(status: int, name: Any, reasons: list[str]) -> int:
     if status == 499 or (isinstance(name, str) and name in _CHANGED):
         return _STATUS_OF_NAME.get(str(name), 502)
     return status
-
-
-def _is_too_long(message: str | None) -> bool:
-    return message is not None and any(phrase in message.lower() for phrase in _TOO_LONG)
 
 
 def _retry_after(entries: list[JsonObject]) -> float | None:

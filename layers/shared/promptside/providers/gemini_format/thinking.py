@@ -16,7 +16,7 @@ def take_thinking(draft: Draft, model: GeminiModel) -> JsonObject:
     Whoever asks for reasoning also gets its summary. Google's own config wins and is passed on as it is.
     """
     own = draft.take_object("thinkingConfig", "thinking_config")
-    effort = _effort(draft)
+    effort = draft.take_effort()
     thinking = draft.take_object("thinking")
     if own:
         return own
@@ -66,12 +66,3 @@ def _nearest_effort(budget: int) -> str:
     if budget <= _LOW_TOKENS:
         return "low"
     return "medium" if budget <= _MEDIUM_TOKENS else "high"
-
-
-def _effort(draft: Draft) -> str | None:
-    value = draft.take("reasoning_effort", "reasoning")
-    if isinstance(value, dict):
-        value = value.get("effort")
-    if value is not None and not isinstance(value, str):
-        raise draft.invalid("reasoning_effort", "must be a text")
-    return value
