@@ -275,6 +275,24 @@ def test_a_target_without_credentials_is_an_error_that_gives_its_path() -> None:
         assert second.requests == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"provider": "groq", "custom_host": "http://127.0.0.1"}, "api_key"),
+        ({"provider": "azure-openai", "api_key": "k"}, "resource_name"),
+        ({"provider": "openai", "api_key": "k", "custom_host": "ftp://127.0.0.1"}, "x-portkey-custom-host"),
+        ({"provider": "openai", "api_key": "k", "custom_host": "http://10.0.0.1"}, "custom_host"),
+        ({"custom_host": "http://127.0.0.1"}, "x-portkey-custom-host"),
+        ({"provider": "@nobody"}, "virtual_key"),
+    ],
+)
+def test_a_field_that_a_target_lacks_is_an_error_that_gives_its_path(fields: dict[str, Any], param: str) -> None:
+    response = run(product(), {"targets": [fields]})
+
+    assert (response.status, json_of(response)["error"]["param"]) == (400, param)
+    assert json_of(response)["error"]["message"].startswith("config.targets[0]: ")
+
+
 def test_a_virtual_key_of_a_target_beats_the_prompts() -> None:
     with Upstream(json_reply(ANSWER)) as upstream:
         keys = {"team": VirtualKey("team", "openai", {"organization": "org-1"})}

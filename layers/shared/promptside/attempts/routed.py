@@ -17,6 +17,7 @@ from promptside.exchange import SKIPPED_HEADER, Prepared
 from promptside.log import log_event
 from promptside.routing.conditions import Facts
 from promptside.routing.config import Option
+from promptside.routing.identity import concerns
 from promptside.schema.prompt import Resolution
 from promptside.schema.request import RunRequest
 from promptside.services import Services
@@ -194,7 +195,7 @@ class _Routed:
             return request, prepare(self.services, request, resolution, reload=reload)
         except (ConfigurationError, Forbidden, InvalidRequest) as error:
             # Whatever it is that cannot be used may stand anywhere in the config.
-            if option.identity.named and error.param in _IDENTITY_PARAMS:
+            if concerns(option.identity, error.param):
                 error.message = f"{option.path}: {error.message}"
             raise
 
@@ -206,6 +207,3 @@ class _Routed:
 
 def _sets_timeout(request: RunRequest) -> bool:
     return request.timeout_seconds is not None or request.overrides.get("request_timeout") is not None
-
-
-_IDENTITY_PARAMS = frozenset({"virtual_key", "provider", "custom_host"})

@@ -13,6 +13,7 @@ from promptside.providers.base import Provider
 from promptside.providers.registry import get_provider
 from promptside.providers.spellings import spellings
 from promptside.routing.problems import problem, text_at
+from promptside.schema.spelling import snake
 
 _LONGEST_VALUE = 8192
 # For a target that does not say which provider it is: how the fields of any provider may begin.
@@ -22,6 +23,7 @@ _FIELD_OF_SOME = re.compile(
 )
 _SECRET_OF_SOME = re.compile(r"\w*(api_?key|secret|token|service_account|password)\w*")
 _HOST = "custom_host"
+_HEADER_PREFIX = "x-portkey-"
 _OTHERS = frozenset({"provider", "virtual_key", "name", "weight", "strategy", "targets", "retry", "cache", "prompt_id"})
 """Keys of a config that are no provider's field, whatever a provider calls its own."""
 
@@ -71,6 +73,14 @@ def secret_fields(identity: Identity) -> list[str]:
         return sorted(name for name in identity.fields if _SECRET_OF_SOME.fullmatch(name))
     known = spellings(get_provider(identity.provider))
     return sorted(name for name in identity.fields if name in known and known[name].secret)
+
+
+def concerns(identity: Identity, param: str | None) -> bool:
+    """Tell whether a parameter that something is wrong with, a field or its header, is one of an identity's own."""
+    if param is None or not (identity.named or identity.fields):
+        return False
+    name = snake(param.removeprefix(_HEADER_PREFIX))
+    return name in ("provider", "virtual_key") or _FIELD_OF_SOME.fullmatch(name) is not None
 
 
 def fields_of(provider: Provider, given: Mapping[str, str]) -> dict[str, str]:
