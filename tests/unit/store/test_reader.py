@@ -374,7 +374,7 @@ def test_while_dynamodb_is_down_the_last_answer_is_served_for_five_minutes(engin
         clock[0] = 299.0
         stale = reader.resolve(Reference("pp-s"), key_digest=digest)
 
-        assert (fresh.stale, stale, reader.stale_served) == (False, replace(fresh, stale=True), 1)
+        assert (fresh.stale, stale) == (False, replace(fresh, stale=True))
         assert stale.prompt == version
         for reference, key in ((Reference("pp-s"), other), (Reference("pp-other"), digest), (Reference("pp-s"), None)):
             with pytest.raises(StoreUnavailable):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal, get_args
+from typing import Literal
 
 from promptside.schema.prompt import JsonObject
 
@@ -13,7 +13,6 @@ Shape = Literal["orders", "openai"]
 """How a line is written: an envelope of an event-driven run, or a request of OpenAI's batch API."""
 Layout = Literal["jsonl", "csv"]
 
-STATUSES: tuple[Status, ...] = get_args(Status)
 ENDED: frozenset[Status] = frozenset({"completed", "failed", "expired", "cancelled"})
 
 

@@ -5,13 +5,12 @@ Answers are plain dicts: a provider's extra keys stay where they stood, so these
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 JsonObject = dict[str, Any]
 Message = JsonObject
 """`{"role": "user", "content": "text" | [{"type": "text", "text": ...}, ...] | null, "tool_calls"?: [...]}`"""
 
-FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
 FINISH_REASONS: frozenset[str] = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 
 

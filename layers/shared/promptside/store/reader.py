@@ -51,10 +51,7 @@ class _Answered:
 
 
 class DynamoPromptReader:
-    """Implements `PromptReader`; safe to share between threads.
-
-    `stale_served` counts the answers that were given from memory while DynamoDB was down.
-    """
+    """Implements `PromptReader`; safe to share between threads."""
 
     def __init__(
         self,
@@ -81,7 +78,6 @@ class DynamoPromptReader:
         self._plans: BoundedCache[_Plan, tuple[Key, ...]] = BoundedCache(_PLANS)
         self._key_configs: BoundedCache[str, str] = BoundedCache(_PLANS)
         self._last: BoundedCache[tuple[_Question, _Labels], _Answered] = BoundedCache(_LAST_BYTES, weigh=_answer_weight)
-        self.stale_served = 0
 
     def resolve(
         self,
@@ -106,7 +102,6 @@ class DynamoPromptReader:
             last = self._answered_last(question, lots)
             if last is None or not self._still_good(last):
                 raise
-            self.stale_served += 1
             log_event("prompt_served_stale", prompt=last.resolution.prompt.slug, version=last.resolution.prompt.version)
             return replace(last.resolution, stale=True)
         self._last.put((question, ()), answered)

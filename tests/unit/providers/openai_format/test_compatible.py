@@ -11,7 +11,6 @@ import pytest
 from promptside.errors import InvalidRequest, ProviderUnusable
 from promptside.providers.base import DONE, EntraToken, ProviderCall, StreamEvent
 from promptside.providers.openai_format.compatible import OpenAICompatible
-from promptside.providers.openai_format.endpoints import api_key_header
 from promptside.providers.openai_format.responses import ResponsesRules
 from promptside.providers.openai_format.rules import AnswerRules, ToolRules
 from promptside.providers.parameters import ParameterTable
@@ -121,8 +120,11 @@ def test_url_and_credentials_can_be_built_by_hooks() -> None:
     def build_url(wanted: ProviderCall, credentials: Mapping[str, str], path: str) -> str:
         return f"https://{credentials['resource']}.example/{wanted.settings['deployment']}{path}?api-version=1"
 
+    def authorize(credentials: Mapping[str, str]) -> dict[str, str]:
+        return {"api-key": credentials["api_key"]}
+
     token = EntraToken("t", "c", "s")
-    adapter = provider(base_url=None, build_url=build_url, authorize=api_key_header, sign=lambda _: token)
+    adapter = provider(base_url=None, build_url=build_url, authorize=authorize, sign=lambda _: token)
 
     request = adapter.build_request(
         call(settings={"deployment": "chat-a"}), {"resource": "res", "api_key": "k", "custom_host": ""}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from promptside.providers.openai_format.endpoints import api_key_header, bearer, join_url
+from promptside.providers.openai_format.endpoints import bearer, join_url
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,3 @@ def test_base_url_and_path_are_joined_as_people_write_them(base_url: str, path: 
 )
 def test_a_key_is_sent_as_bearer_and_no_key_as_nothing(key: str, headers: dict[str, str]) -> None:
     assert bearer({"api_key": key}) == headers
-
-
-def test_a_key_can_be_sent_as_azure_takes_it() -> None:
-    assert api_key_header({"api_key": "k"}) == {"api-key": "k"}
-    assert api_key_header({}) == {}

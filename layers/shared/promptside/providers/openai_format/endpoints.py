@@ -26,8 +26,3 @@ def bearer(credentials: Mapping[str, str]) -> dict[str, str]:
     """Return the authorization header for `api_key`, or none for a host that takes no key."""
     key = credentials.get("api_key", "").removeprefix("Bearer ").strip()
     return {"authorization": f"Bearer {key}"} if key else {}
-
-
-def api_key_header(credentials: Mapping[str, str]) -> dict[str, str]:
-    """Return the header that Azure's hosts take for `api_key`."""
-    return {"api-key": credentials["api_key"]} if credentials.get("api_key") else {}
