@@ -16,11 +16,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -28,6 +29,9 @@ from botocore.config import Config
 from promptside.store.tables import create_tables
 from promptside.transport.client import HttpClient
 from promptside.transport.dynamodb import BatchReader
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REGION = "us-east-1"
 START_SECONDS = 30.0
@@ -130,17 +134,32 @@ def ministack() -> Iterator[Engine]:
 @contextlib.contextmanager
 def moto() -> Iterator[Engine]:
     """Run moto's server in a thread of this process."""
-    from moto.server import ThreadedMotoServer
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    application = _one_at_a_time(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
     try:
-        host, port = server.get_host_and_port()
-        with contextlib.closing(Engine("moto", f"http://{host}:{port}")) as engine:
+        with contextlib.closing(Engine("moto", f"http://127.0.0.1:{server.server_port}")) as engine:
             yield engine
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _one_at_a_time(application: WSGIApplication) -> WSGIApplication:
+    """Make each request whole, as DynamoDB's are: two updates of one item at the same moment lose one in moto."""
+    lock = threading.Lock()
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with lock:
+            return application(environ, start_response)
+
+    return answer
 
 
 def free_port() -> int:
