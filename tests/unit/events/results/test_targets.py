@@ -7,7 +7,8 @@ import pytest
 from promptside.config import Settings
 from promptside.errors import ConfigurationError, InvalidRequest
 from promptside.events.base import ResultTarget
-from promptside.events.results.targets import check_targets, default_targets, described, parse_result_targets
+from promptside.events.results.targets import check_targets, default_targets, described
+from promptside.events.targets import parse_targets
 from tests.results import order
 
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/results"
@@ -23,6 +24,13 @@ def settings(**fields: Any) -> Settings:
         "webhook_hosts": ("hooks.example.com", "*.example.org", "odd.example.net:8443", "10.0.0.1"),
     }
     return Settings(**{**given, **fields})
+
+
+def checked(value: Any, stack: Settings) -> tuple[ResultTarget, ...]:
+    targets, problems = parse_targets(value)
+    assert problems == []
+    check_targets(order(*targets), stack)
+    return targets
 
 
 @pytest.mark.parametrize(
@@ -45,23 +53,16 @@ def settings(**fields: Any) -> Settings:
     ],
 )
 def test_what_the_stack_allows_may_be_named(value: Any, expected: ResultTarget) -> None:
-    assert parse_result_targets(value, settings()) == (expected,)
-    assert parse_result_targets([value, value], settings()) == (expected, expected)
+    assert checked(value, settings()) == (expected,)
+    assert checked([value, value], settings()) == (expected, expected)
 
 
 @pytest.mark.parametrize(
     ("value", "param"),
     [
-        ("eventbridge", "result"),
-        ({}, "result.type"),
-        ({"type": "sns"}, "result.type"),
-        ({"type": "s3", "prefix": "/reports"}, "result.prefix"),
-        ({"type": "s3", "prefix": "a/../b"}, "result.prefix"),
         ({"type": "s3", "prefix": "inbox/welcome/"}, "result.prefix"),
         ({"type": "s3", "prefix": "batches/"}, "result.prefix"),
-        ({"type": "s3", "bucket": "other"}, "result.bucket"),
         ({"type": "sqs", "queue_url": QUEUE + "2"}, "result.queue_url"),
-        ({"type": "sqs"}, "result.queue_url"),
         ({"type": "webhook", "url": "http://hooks.example.com/"}, "result.url"),
         ({"type": "webhook", "url": "https://elsewhere.example.com/"}, "result.url"),
         ({"type": "webhook", "url": "https://example.org/"}, "result.url"),
@@ -70,12 +71,11 @@ def test_what_the_stack_allows_may_be_named(value: Any, expected: ResultTarget) 
         ({"type": "webhook", "url": "https://evil.example/#hooks.example.com"}, "result.url"),
         ({"type": "webhook", "url": "https://10.0.0.1/"}, "result.url"),
         ([{"type": "eventbridge"}, {"type": "sqs", "queue_url": "https://x"}], "result[1].queue_url"),
-        ([{"type": "webhook", "url": "ftp://x"}], "result[0].url"),
     ],
 )
-def test_anything_else_is_refused_with_the_path_of_the_field(value: Any, param: str) -> None:
+def test_what_the_stack_does_not_allow_is_refused_with_the_path_of_the_field(value: Any, param: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
-        parse_result_targets(value, settings())
+        checked(value, settings())
 
     assert (raised.value.param, raised.value.code) == (param, "invalid_result_target")
     assert f"'{param}'" in raised.value.message
@@ -87,14 +87,14 @@ def test_a_result_never_becomes_a_request(own: str, suffix: str) -> None:
     listed = settings(result_queues=(f"{QUEUE}{suffix}",), **{own: QUEUE})
 
     with pytest.raises(InvalidRequest, match="is one of the stack's own queues"):
-        parse_result_targets({"type": "sqs", "queue_url": f"{QUEUE}{suffix}"}, listed)
+        checked({"type": "sqs", "queue_url": f"{QUEUE}{suffix}"}, listed)
 
 
 def test_everything_that_is_wrong_is_named_at_once() -> None:
     value = [{"type": "s3", "prefix": "work/"}, {"type": "sqs", "queue_url": "https://x"}]
 
     with pytest.raises(InvalidRequest) as raised:
-        parse_result_targets(value, settings())
+        checked(value, settings())
 
     assert raised.value.message == (
         "'result[0].prefix' must not begin with work/, which the stack keeps for itself;"
@@ -105,7 +105,7 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
 @pytest.mark.parametrize(("kind", "missing"), [("s3", {"bucket": None}), ("eventbridge", {"event_bus": None})])
 def test_what_the_stack_lacks_is_refused(kind: str, missing: dict[str, None]) -> None:
     with pytest.raises(InvalidRequest) as raised:
-        parse_result_targets({"type": kind}, settings(**missing))
+        checked({"type": kind}, settings(**missing))
 
     assert raised.value.param == "result.type"
 
@@ -113,9 +113,7 @@ def test_what_the_stack_lacks_is_refused(kind: str, missing: dict[str, None]) ->
 def test_a_private_stack_may_have_private_webhooks_without_tls() -> None:
     value = {"type": "webhook", "url": "http://10.0.0.1/"}
 
-    assert parse_result_targets(value, settings(allow_private_hosts=True)) == (
-        ResultTarget("webhook", "http://10.0.0.1/"),
-    )
+    assert checked(value, settings(allow_private_hosts=True)) == (ResultTarget("webhook", "http://10.0.0.1/"),)
 
 
 def test_an_order_may_name_what_is_the_stack_s_own_target() -> None:

@@ -6,7 +6,6 @@ PROMPTSIDE_RESULT_TARGETS   eventbridge, s3, s3:reports/, sqs:https://sqs..., ht
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 from urllib.parse import urlsplit
 
 from promptside.config import Settings
@@ -24,17 +23,12 @@ OWN_PREFIXES = ("inbox/", "batches/", "files/", "uploads/", "work/")
 """Where the stack keeps what is its own: a result in there would be taken for an order or for a file."""
 
 
-def parse_result_targets(value: Any, settings: Settings) -> tuple[ResultTarget, ...]:
-    """Read the `result` of an order. Raises InvalidRequest that names every field that is wrong or not allowed."""
-    targets, problems = parse_targets(value)
-    _raise(problems or _refusals(targets, settings, single=isinstance(value, dict)))
-    return targets
-
-
 def check_targets(order: Order, settings: Settings) -> None:
-    """Raise InvalidRequest when an order names a target that this stack does not allow."""
-    results = order.results or ()
-    _raise(_refusals(results, settings, single=len(results) == 1))
+    """Raise InvalidRequest that names every target of an order which this stack does not allow."""
+    problems = _refusals(order.results or (), settings)
+    if problems:
+        message = "; ".join(f"'{path}' {problem}" for path, problem in problems)
+        raise InvalidRequest(message, param=problems[0][0], code=REFUSED)
 
 
 def is_allowed(target: ResultTarget, settings: Settings) -> bool:
@@ -71,19 +65,14 @@ def described(target: ResultTarget, order: Order, settings: Settings) -> JsonObj
             return {"type": "webhook", "host": urlsplit(target.address).hostname}
 
 
-def _refusals(targets: tuple[ResultTarget, ...], settings: Settings, *, single: bool) -> list[Problem]:
+def _refusals(targets: tuple[ResultTarget, ...], settings: Settings) -> list[Problem]:
     problems = []
+    single = len(targets) == 1
     for at, target in enumerate(targets):
         refused = None if is_allowed(target, settings) else _refusal(target, settings)
         if refused is not None:
             problems.append((f"{'result' if single else f'result[{at}]'}.{refused[0]}", refused[1]))
     return problems
-
-
-def _raise(problems: list[Problem]) -> None:
-    if problems:
-        message = "; ".join(f"'{path}' {problem}" for path, problem in problems)
-        raise InvalidRequest(message, param=problems[0][0], code=REFUSED)
 
 
 def _default(text: str) -> ResultTarget:
