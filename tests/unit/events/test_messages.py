@@ -10,6 +10,7 @@ from promptside.events.messages import Message
 
 BODY = json.dumps({"prompt_id": "hi"})
 FIFO = "arn:aws:sqs:us-east-1:123456789012:runs.fifo"
+OF_SENDER = hashlib.sha256(b"g\nd-7").hexdigest()
 
 
 def message(body: str = BODY, **fields: Any) -> Message:
@@ -41,7 +42,7 @@ def test_a_record_of_lambda_is_read() -> None:
     ("fields", "key"),
     [
         ({}, "sqs:m1"),
-        ({"queue_arn": FIFO, "group": "g", "deduplication": "d-7"}, "sqs:123456789012:runs.fifo:d-7"),
+        ({"queue_arn": FIFO, "group": "g", "deduplication": "d-7"}, f"sqs:123456789012:runs.fifo:{OF_SENDER}"),
         (
             {"queue_arn": FIFO, "group": "g", "deduplication": hashlib.sha256(BODY.encode()).hexdigest()},
             "sqs:m1",
@@ -88,6 +89,7 @@ def test_an_invoke_that_failed_each_time_comes_back_under_its_own_key(body: str,
 
 
 def test_the_longest_key_is_one_that_can_be_claimed() -> None:
-    long = message(queue_arn=f"arn:aws:sqs:us-east-1:123456789012:{'q' * 80}", deduplication="d" * 128)
+    queue = f"arn:aws:sqs:us-east-1:123456789012:{'q' * 80}"
+    long = message(queue_arn=queue, group="g" * 128, deduplication="d" * 128)
 
     assert len(long.key) <= 255

@@ -409,6 +409,20 @@ def test_the_senders_deduplication_id_makes_two_messages_one_run(any_engine: Eng
     assert len(upstream.requests) == 1
 
 
+def test_groups_number_their_messages_for_themselves(engine: Engine, upstream: Upstream) -> None:
+    stack = Stack(engine, upstream, fifo=True)
+    for group in ("a", "b"):
+        # The stack's queue takes the same id once in each group; the engine's would take it once.
+        stack.queue.send(named(group), MessageGroupId=group, MessageDeduplicationId=f"step-1-{group}")
+    received = stack.queue.receive()
+    for message in received:
+        message["Attributes"]["MessageDeduplicationId"] = "step-1"
+
+    assert stack.runs.handler()(stack.queue.event(received)) == {"batchItemFailures": []}
+    assert sorted(greeted(upstream)) == ["a", "b"]
+    assert stack.buried() == []
+
+
 def test_without_a_dead_letter_queue_a_poison_message_is_left_to_the_queue(
     any_engine: Engine, upstream: Upstream
 ) -> None:

@@ -61,15 +61,18 @@ class Message:
     def key(self) -> str:
         """The idempotency key of what the message asks for: the same for every delivery.
 
-        The sender's own deduplication id makes two messages one run, also when they are more than five minutes apart.
-        One that SQS has made of the body does not: the same order may well be given twice.
+        The sender's own deduplication id makes two messages of a group one run, also when they are more than five
+        minutes apart. In another group it is another message: the stack's queue tells them apart by group. One that
+        SQS has made of the body makes nothing one run: the same order may well be given twice.
         """
         kept = self.attributes.get(KEY_ATTRIBUTE) or {}
         if isinstance(kept.get("stringValue"), str):
             return str(kept["stringValue"])
         if self.deduplication is None or self.deduplication == hashlib.sha256(self.body.encode()).hexdigest():
             return f"sqs:{self.id}"
-        return ":".join(("sqs", *self.queue, self.deduplication))
+        # Together, group and id may be longer than a key.
+        told_apart = hashlib.sha256(f"{self.group}\n{self.deduplication}".encode()).hexdigest()
+        return ":".join(("sqs", *self.queue, told_apart))
 
     def event(self) -> tuple[JsonObject, str | None]:
         """Return what is in the body, and the key that it brings. Raises InvalidRequest or PayloadTooLarge."""
