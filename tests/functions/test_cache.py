@@ -266,6 +266,22 @@ def test_a_table_that_fails_costs_the_cache_and_nothing_else(engine: Engine, ups
         assert len(upstream.requests) == 2
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_table_that_fails_is_waited_for_once_in_a_run(engine: Engine, upstream: Upstream, stream: bool) -> None:
+    """However many targets there are; while it hangs, each wait is seconds."""
+    with StoreProxy(engine.url) as proxy, Upstream(json_reply({}, status=500)) as first:
+        cached = Cached(engine, upstream, url=proxy.url)
+        proxy.always = broken
+        failing = {"provider": "openai", "api_key": "sk", "custom_host": first.url}
+        config = {**SIMPLE, "strategy": {"mode": "fallback"}, "targets": [failing, {}]}
+
+        status, response = cached.run({"variables": {"name": "Ann"}, "stream": stream}, config)
+
+        assert b"Ann" in whole(response)
+        assert (status, response.headers["x-portkey-last-used-option-index"]) == ("MISS", "config.targets[1]")
+        assert proxy.operations == ["GetItem"]
+
+
 def test_a_hit_costs_one_read_and_a_run_without_a_cache_none(engine: Engine, upstream: Upstream) -> None:
     with StoreProxy(engine.url) as proxy:
         cached = Cached(engine, upstream, url=proxy.url)

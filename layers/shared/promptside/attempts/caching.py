@@ -46,12 +46,14 @@ class Keeper:
     refresh: bool = False
     status: str = field(default="MISS", init=False)
     unread: bool = field(default=False, init=False)
-    """Whether the table did not answer."""
+    """Whether the table did not answer: once in a run is enough to wait for it."""
 
     def find(self) -> Completion | None:
         """Return the answer that was kept, if it is young enough."""
         if self.refresh:
             self.status = "REFRESH"
+            return None
+        if self.unread:
             return None
         found = self.recall(self.digest)
         if found is not None:
@@ -60,6 +62,8 @@ class Keeper:
 
     def keep(self, body: Completion) -> bool:
         """Keep an answer that is complete; False when it could not be."""
+        if self.unread:
+            return False
         data = json.dumps(body).encode()
         try:
             kept = self.store.put(self.digest, data, now=self.services.clock(), seconds=self.seconds)

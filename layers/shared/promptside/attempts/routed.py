@@ -82,6 +82,7 @@ class _Routed:
     pace: Pace
     circuits: Circuits
     facts: Facts | None = None
+    cache_unread: bool = False
 
     @classmethod
     def start(
@@ -122,7 +123,9 @@ class _Routed:
             request, prepared = self._prepare(option)
             keeper = self._keeper(option, request, prepared, cancellation)
             if keeper is not None:
+                keeper.unread = self.cache_unread
                 kept = keeper.find()
+                self.cache_unread = keeper.unread
                 prepared = replace(prepared, option=option.path, cache=keeper.status)
                 if kept is not None:
                     self.circuits.withdraw(option)
