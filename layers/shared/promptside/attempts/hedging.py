@@ -15,8 +15,9 @@ from promptside.attempts.retries import Pace
 from promptside.errors import DeadlineExceeded, InternalError, PromptsideError
 from promptside.transport.cancellation import Cancellation
 
-# Every attempt ends by itself when the time is over; this is for what it still has to do then.
-_GRACE_SECONDS = 1.0
+# Every attempt ends by itself when the time is over; this is for what it still has to do then. The functions keep a
+# second of their time to tell the caller.
+_GRACE_SECONDS = 0.5
 _T = TypeVar("_T")
 
 Runner = Callable[[Cancellation], _T]
