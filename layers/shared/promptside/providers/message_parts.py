@@ -103,6 +103,11 @@ def read_content(message: Message, where: str, *, cached: bool = True) -> list[C
     return parts
 
 
+def unsupported_content(where: str, advice: str) -> InvalidRequest:
+    """Return the 400 for a part that a provider does not take."""
+    return InvalidRequest(f"{where}: {advice}", param=where, code="unsupported_content")
+
+
 def compact_json(value: Any) -> str:
     """Write JSON on one line, without spaces, keeping letters as they are."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -244,11 +249,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _unsupported(where: str, kind: Any) -> InvalidRequest:
     shown = kind[:40] if isinstance(kind, str) else "without a type"
-    return InvalidRequest(
-        f"{where}: a content part '{shown}' is not supported here; use text, image_url or file",
-        param=where,
-        code="unsupported_content",
-    )
+    return unsupported_content(where, f"a content part '{shown}' is not supported here; use text, image_url or file")
 
 
 def _invalid(where: str, expectation: str) -> InvalidRequest:

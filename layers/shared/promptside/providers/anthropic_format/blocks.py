@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from promptside.errors import InvalidRequest, JsonObject
+from promptside.errors import JsonObject
 from promptside.providers.draft import Draft
+from promptside.providers.message_parts import unsupported_content
 from promptside.providers.tool_use import ToolNames
 from promptside.providers.turns import (
     Conversation,
@@ -51,11 +52,7 @@ class BlockWriter:
         if turn.role == "assistant":
             for part in turn.parts:
                 if isinstance(part, Document):
-                    raise InvalidRequest(
-                        f"{part.where}: {self._draft.provider} takes files in user messages only",
-                        param=part.where,
-                        code="unsupported_content",
-                    )
+                    raise unsupported_content(part.where, f"{self._draft.provider} takes files in user messages only")
             parts = sorted(turn.parts, key=lambda part: not isinstance(part, Thinking)) if _is_one(turn) else turn.parts
         return {"role": turn.role, "content": [self._block(part) for part in parts]}
 
@@ -112,19 +109,11 @@ class BlockWriter:
             return {"type": "base64", "media_type": "application/pdf", "data": media.data}
         if media.media_type.startswith("text/"):
             return {"type": "text", "media_type": "text/plain", "data": media.decode().decode("utf-8", "replace")}
-        raise InvalidRequest(
-            f"{document.where}: {self._draft.provider} takes PDF and text files only",
-            param=document.where,
-            code="unsupported_content",
-        )
+        raise unsupported_content(document.where, f"{self._draft.provider} takes PDF and text files only")
 
     def _url_source(self, url: str | None, where: str) -> JsonObject:
         if url is None or not url.lower().startswith("https://"):
-            raise InvalidRequest(
-                f"{where}: {self._draft.provider} reads https addresses and data URIs only",
-                param=where,
-                code="unsupported_content",
-            )
+            raise unsupported_content(where, f"{self._draft.provider} reads https addresses and data URIs only")
         return {"type": "url", "url": url}
 
 

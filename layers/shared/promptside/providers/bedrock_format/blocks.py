@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from promptside.errors import InvalidRequest, JsonObject
+from promptside.errors import JsonObject
 from promptside.providers.anthropic_format.blocks import MAX_CACHE_MARKERS
 from promptside.providers.bedrock_format.models import BedrockModel
 from promptside.providers.draft import Draft
 from promptside.providers.media import Media
-from promptside.providers.message_parts import json_object_text
+from promptside.providers.message_parts import json_object_text, unsupported_content
 from promptside.providers.tool_use import ToolNames
 from promptside.providers.turns import (
     Content,
@@ -120,12 +120,12 @@ class BlockWriter:
         location = self._location(image.url, image.where)
         extension = PurePosixPath(image.url or "").suffix.lower().lstrip(".")
         if extension not in _IMAGE_FORMATS:
-            raise _unsupported(image.where, "the name of an image in S3 must end in .png, .jpg, .gif or .webp")
+            raise unsupported_content(image.where, "the name of an image in S3 must end in .png, .jpg, .gif or .webp")
         return {"format": _IMAGE_FORMATS[extension], "source": location}
 
     def _document(self, document: Document) -> JsonObject:
         if document.file_id is not None:
-            raise _unsupported(document.where, "bedrock has no uploaded files; send file_data")
+            raise unsupported_content(document.where, "bedrock has no uploaded files; send file_data")
         source = {"bytes": document.media.data} if document.media else self._location(document.url, document.where)
         return {
             "format": _document_format(document.media, document.name or document.url or "", document.where),
@@ -135,7 +135,7 @@ class BlockWriter:
 
     def _location(self, url: str | None, where: str) -> JsonObject:
         if url is None or not _S3_URI.fullmatch(url):
-            raise _unsupported(where, "bedrock reads data URIs and s3:// addresses only")
+            raise unsupported_content(where, "bedrock reads data URIs and s3:// addresses only")
         return {"s3Location": {"uri": url}}
 
     def _document_name(self, name: str | None) -> str:
@@ -185,9 +185,9 @@ def _check_documents(turn: Turn) -> None:
     """Raise InvalidRequest for what Bedrock answers with an unclear message: a file without any text beside it."""
     documents = [part for part in turn.parts if isinstance(part, Document)]
     if documents and turn.role != "user":
-        raise _unsupported(documents[0].where, "bedrock takes files in user messages only")
+        raise unsupported_content(documents[0].where, "bedrock takes files in user messages only")
     if documents and not turn.has(Text):
-        raise _unsupported(documents[0].where, "bedrock wants a text part beside a file; add one to the message")
+        raise unsupported_content(documents[0].where, "bedrock wants a text part beside a file; add one to the message")
 
 
 def _document_format(media: Media | None, name: str, where: str) -> str:
@@ -199,7 +199,7 @@ def _document_format(media: Media | None, name: str, where: str) -> str:
     if media is not None and media.media_type.startswith("text/"):
         return "txt"
     formats = ", ".join(DOCUMENT_FORMATS.values())
-    raise _unsupported(where, f"bedrock takes files of these formats: {formats}")
+    raise unsupported_content(where, f"bedrock takes files of these formats: {formats}")
 
 
 def _thinking(part: Thinking, model: BedrockModel) -> list[JsonObject]:
@@ -210,7 +210,3 @@ def _thinking(part: Thinking, model: BedrockModel) -> list[JsonObject]:
         return [{"reasoningContent": {"redactedContent": block["data"]}}]
     text = {"text": block.get("thinking") or "", "signature": block["signature"]}
     return [{"reasoningContent": {"reasoningText": text}}]
-
-
-def _unsupported(where: str, advice: str) -> InvalidRequest:
-    return InvalidRequest(f"{where}: {advice}", param=where, code="unsupported_content")

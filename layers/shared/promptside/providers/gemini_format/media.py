@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from promptside.errors import InvalidRequest, JsonObject
+from promptside.errors import JsonObject
+from promptside.providers.message_parts import unsupported_content
 from promptside.providers.turns import Document, Image
 from promptside.schema.chat import Message
 
@@ -110,7 +111,7 @@ def _uploaded(document: Document, file_id: str, *, uploads: bool) -> JsonObject:
         return _address(file_id, document.name, document.where)
     found = _UPLOAD.fullmatch(file_id)
     if not uploads or found is None:
-        raise _unsupported(document.where, "the id of an uploaded file means nothing here; send file_data")
+        raise unsupported_content(document.where, "the id of an uploaded file means nothing here; send file_data")
     return {"fileUri": f"{UPLOADS}{found[1]}", **_type_of(document.name or "")}
 
 
@@ -118,9 +119,9 @@ def _address(url: str, name: str | None, where: str) -> JsonObject:
     try:
         parts = urlsplit(url)
     except ValueError as exc:
-        raise _unsupported(where, "the address cannot be read") from exc
+        raise unsupported_content(where, "the address cannot be read") from exc
     if parts.scheme not in ("https", "gs") or not parts.netloc:
-        raise _unsupported(where, "Google reads data URIs, https:// and gs:// addresses only")
+        raise unsupported_content(where, "Google reads data URIs, https:// and gs:// addresses only")
     if parts.netloc in _VIDEO_HOSTS:
         return {"fileUri": url, "mimeType": "video/mp4"}
     return {"fileUri": url, **(_type_of(name or "") or _type_of(parts.path))}
@@ -129,7 +130,3 @@ def _address(url: str, name: str | None, where: str) -> JsonObject:
 def _type_of(name: str) -> JsonObject:
     media_type = TYPES.get(PurePosixPath(name).suffix.lower())
     return {} if media_type is None else {"mimeType": media_type}
-
-
-def _unsupported(where: str, advice: str) -> InvalidRequest:
-    return InvalidRequest(f"{where}: {advice}", param=where, code="unsupported_content")
