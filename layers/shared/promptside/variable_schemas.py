@@ -8,6 +8,7 @@ references has a budget. `jsonschema` is imported only when a prompt has a schem
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -119,8 +120,6 @@ class _Validator:
 
 
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterable[ValidationError]:
-    import re
-
     from jsonschema.exceptions import ValidationError
 
     if isinstance(instance, str) and (len(instance) > LONGEST_MATCHED or not re.search(pattern, instance)):
