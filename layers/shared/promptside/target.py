@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from promptside.config import Settings
 from promptside.errors import ConfigurationError, Forbidden, InvalidRequest, JsonObject, ProviderError
 from promptside.providers.base import Credentials, Provider, ProviderRequest, SigV4
-from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials, check_sent, public_settings
+from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials, check_sent, is_host, public_settings
 from promptside.providers.registry import ALIASES, MODULES, get_provider
 from promptside.schema.prompt import VirtualKey, split_model
 from promptside.schema.request import RunRequest
@@ -198,8 +198,7 @@ def _stored_target(
     provider: Provider, choice: _Choice, sent: Mapping[str, str], *, secrets: SecretStore, settings: Settings
 ) -> Target:
     for field in all_fields(provider):
-        # A provider may describe its custom host in its own words; it decides the host all the same.
-        if (field.host or field.name == CUSTOM_HOST.name) and field.name in sent:
+        if is_host(field) and field.name in sent:
             raise InvalidRequest(
                 f"'{field.header}' needs credentials of your own: name the provider with x-portkey-provider and send "
                 "its key as Authorization. Stored credentials only go to the stored host",

@@ -14,7 +14,7 @@ from promptside.config import Settings
 from promptside.errors import ConfigurationError, InvalidRequest, JsonObject
 from promptside.management.fields import wrong_type
 from promptside.providers.base import Provider
-from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials
+from promptside.providers.fields import CUSTOM_HOST, all_fields, check_credentials, is_host
 from promptside.providers.spellings import spellings
 from promptside.schema.spelling import snake
 from promptside.target import check_custom_host, with_region
@@ -55,11 +55,7 @@ def split_secrets(provider: Provider, values: Mapping[str, str]) -> tuple[dict[s
 
 def decides_host(provider: Provider, names: set[str]) -> list[str]:
     """Return which of the fields decide the host that secrets are sent to."""
-    return sorted(
-        field.name
-        for field in all_fields(provider)
-        if field.name in names and (field.host or field.name == CUSTOM_HOST.name)
-    )
+    return sorted(field.name for field in all_fields(provider) if field.name in names and is_host(field))
 
 
 def checked(provider: Provider, values: Mapping[str, str], settings: Settings) -> dict[str, str]:

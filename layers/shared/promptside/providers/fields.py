@@ -32,6 +32,14 @@ def all_fields(provider: Provider) -> tuple[Field, ...]:
     )
 
 
+def is_host(field: Field) -> bool:
+    """Tell whether a field decides the host that secrets are sent to.
+
+    A provider may describe its custom host in its own words; it decides the host all the same.
+    """
+    return field.host or field.name == CUSTOM_HOST.name
+
+
 def check_credentials(provider: Provider, values: Mapping[str, str], *, from_caller: bool) -> Credentials:
     """Return the fields this provider knows, checked.
 
