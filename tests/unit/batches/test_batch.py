@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from promptside.store.runs import RunStore
 from tests.batch_runs import HI, BatchRuns, codes, request_line
 from tests.engines import Engine
 from tests.event_runs import ANSWER
@@ -106,3 +107,23 @@ def test_a_run_of_a_line_has_a_record(engine: Engine, upstream: Upstream) -> Non
 
     run_id = runs.output(batch.batch_id)[0]["response"]["request_id"]
     assert runs.records.written == [(run_id, "started"), (run_id, 200)]
+
+
+def test_lines_that_share_a_key_share_an_answer_and_have_records_of_their_own(
+    engine: Engine, upstream: Upstream
+) -> None:
+    runs = BatchRuns(engine, upstream.url, stores_records=True)
+    lines = "\n".join([json.dumps({"idempotency_key": "order-17", "variables": {"name": "Ann"}})] * 3)
+    store = RunStore(engine.client("dynamodb"), table=runs.table, now=lambda: runs.now)
+
+    # The second batch is the same file once more.
+    for event_id in ("e1", "e2"):
+        batch = runs.drop(lines, event_id=event_id)
+        runs.run(batch.batch_id)
+        pages = [store.of_batch(batch.batch_id, limit=2)]
+        pages.append(store.of_batch(batch.batch_id, after=pages[0][-1], limit=2))
+
+        found = [[(record.begun["batch_id"], record.begun["line"]) for record in page] for page in pages]
+        assert found == [[(batch.batch_id, 1), (batch.batch_id, 2)], [(batch.batch_id, 3)]]
+        assert len(runs.output(batch.batch_id)) == 3
+    assert len(upstream.requests) == 1

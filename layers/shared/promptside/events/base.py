@@ -67,10 +67,12 @@ class Order:
 
         Two prompts that run for one event have two, though both have the event's key. So have two requests of which
         the second is refused because the first has used its key: its failure must not take the place of a result.
+        Every line of a batch has its own: lines that share a key share an answer, and each has a record in its batch.
         """
         asked = {name: value for name, value in self.body.items() if name not in NOBODY_READS}
         chosen = [self.headers.get(name) for name in _CHOOSING_HEADERS]
-        identity = json.dumps([self.path, self.key, asked, chosen], sort_keys=True)
+        place = None if self.line is None else [self.line.batch_id, self.line.number]
+        identity = json.dumps([self.path, self.key, asked, chosen, place], sort_keys=True)
         return f"run_{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
 
 
