@@ -14,7 +14,7 @@ from typing import Any
 from promptside.batches.base import BatchServices, ChunkUnfinished, index_key
 from promptside.batches.outside import batch_services
 from promptside.batches.starting import start_batch, start_batch_of_object
-from promptside.batches.steps import is_step, run_step
+from promptside.batches.steps import run_step
 from promptside.errors import JsonObject
 from promptside.events.base import RunRecords
 from promptside.events.recording import StoredRunRecords
@@ -159,7 +159,6 @@ class BatchRuns:
             "detail-type": "Step Functions Execution Status Change",
             "detail": {"name": name, "status": status, "stateMachineArn": "arn:of:the:machine"},
         }
-        assert is_step(event)
         return run_step(self.services, event, deadline=0.0)
 
     def chunks(self, batch_id: str) -> list[JsonObject]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from promptside.batches.steps import is_step, run_step
+from promptside.batches.steps import run_step
 from promptside.errors import InvalidRequest, NotFound
 from tests.batch_runs import BatchRuns, request_line
 from tests.engines import Engine
@@ -42,11 +42,6 @@ def runs(engine: Engine, upstream: Upstream) -> BatchRuns:
 def test_what_is_no_step_is_refused(runs: BatchRuns, event: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         run_step(runs.services, event, deadline=0.0)
-
-
-@pytest.mark.parametrize("event", [None, [], {}, {"prompt_id": "hi"}, {"source": "aws.s3", "detail": {}}])
-def test_other_events_are_no_steps(event: Any) -> None:
-    assert not is_step(event)
 
 
 @pytest.mark.parametrize("lines", [[request_line("a"), "bad"], ["bad"], []], ids=["some", "none good", "empty"])

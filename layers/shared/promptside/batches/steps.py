@@ -21,11 +21,6 @@ STEP = "promptside"
 _STATES = "aws.states"
 
 
-def is_step(event: Any) -> bool:
-    """Tell whether an event of the events function is a batch's step."""
-    return isinstance(event, dict) and (STEP in event or event.get("source") == _STATES)
-
-
 def run_step(services: BatchServices, event: JsonObject, *, deadline: float) -> JsonObject:
     """Do one step. `deadline` is on `time.monotonic()`.
 
