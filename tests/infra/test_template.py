@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from promptside.api.management import ROUTES
+from promptside.events.queue import KEPT_BY_QUEUE_SECONDS
 from tests.infra.stack import ROOT, functions, resources, template
 
 RUN_ACTIONS = {
@@ -333,6 +334,8 @@ def test_a_queue_is_encrypted_and_one_with_requests_outlasts_its_function(name: 
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
     else:
         assert queue["VisibilityTimeout"] == 6 * functions()["EventsFunction"]["Timeout"]
+        # The function sets aside what the queue would delete before another try.
+        assert queue["MessageRetentionPeriod"] == KEPT_BY_QUEUE_SECONDS
         assert queue["RedrivePolicy"]["maxReceiveCount"] == {"Ref": "MaxReceiveCount"}
 
 

@@ -209,6 +209,22 @@ def test_a_long_retry_after_is_waited_for(stack: Stack, upstream: Upstream) -> N
     assert delays == [3600, 42_000]
 
 
+@pytest.mark.parametrize(("hours", "comes_back"), [(90, True), (94, False)])
+def test_what_the_queue_would_delete_before_another_try_is_buried(
+    stack: Stack, upstream: Upstream, hours: int, comes_back: bool
+) -> None:
+    upstream.enqueue(refusal(429, {"retry-after": "7200"}))
+    stack.queue.send(ANN)
+    (received,) = stack.queue.receive()
+    sent_at = stack.runs.now - hours * 3600
+    received["Attributes"]["SentTimestamp"] = str(round(sent_at * 1000))
+
+    answer = stack.runs.handler()(stack.queue.event([received]))
+
+    assert answer["batchItemFailures"] == ([{"itemIdentifier": received["MessageId"]}] if comes_back else [])
+    assert [reason["status"] for _, reason in stack.buried()] == ([] if comes_back else [429])
+
+
 def test_a_message_that_came_back_is_run_then(stack: Stack, upstream: Upstream) -> None:
     upstream.enqueue(refusal(429))
     stack.queue.send(ANN)

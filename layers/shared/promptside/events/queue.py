@@ -11,7 +11,7 @@ Lambda deletes what is not in the answer's `batchItemFailures`.
     a completion that a target did not take            comes back as late as it says; replayed, not paid again
     a batch that could not be begun                    comes back
     no time left to begin                              comes back at once
-    any of the last five, on the last receive          to the dead-letter queue with its reason, then deleted
+    any of the last five, with no receive left         to the dead-letter queue with its reason, then deleted
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ FIRST_PAUSE_SECONDS = 20.0
 LONGEST_PAUSE_SECONDS = 900.0
 LONGEST_DELIVERY_PAUSE_SECONDS = 3600.0
 """How long a target of results may put a message off: its answer is kept for a day, and after that it is paid again."""
+KEPT_BY_QUEUE_SECONDS = 4 * 86400.0
+"""How long the stack's queues keep a message; SQS then deletes it without a word."""
+_LAST_CHANCE_SECONDS = 3600.0
+"""How long before that a message must be there to be taken."""
 _NO_TIME = Reason(504, "deadline_exceeded", "No time was left to begin the run, each time the message was received")
 _BLOCKED = Reason(503, "group_blocked", "An earlier message of the group failed, each time this one was received")
 
@@ -181,12 +185,20 @@ class _Batch:
 
     def _give_up(self, message: Message, returned: _Return) -> bool:
         """Send a message that will not be received again to the dead-letter queue. False: it has to come back."""
-        is_last = message.receives >= self._events.settings.max_receive_count
-        if not is_last or not self._mailbox.bury(message, returned.reason):
+        if not self._is_last(message, returned.seconds) or not self._mailbox.bury(message, returned.reason):
             return False
         if returned.outcome is not None:
             give_up(self._events, returned.outcome, deadline=self._deadline)
         return True
+
+    def _is_last(self, message: Message, seconds: float) -> bool:
+        """Tell whether a message that comes back after `seconds` would not be received again."""
+        if message.receives >= self._events.settings.max_receive_count:
+            return True
+        if message.sent_at is None:
+            return False
+        age = self._events.services.clock() - message.sent_at
+        return age + seconds > KEPT_BY_QUEUE_SECONDS - _LAST_CHANCE_SECONDS
 
     def _seconds(self, message: Message, outcome: Outcome) -> float:
         if in_progress(outcome) and outcome.retry_after is not None:
