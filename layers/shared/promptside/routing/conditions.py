@@ -141,7 +141,12 @@ class QueryParser:
             pattern: re.Pattern[str] = compile_pattern(text)
         except UnsafePattern as exc:
             raise problem(path, str(exc)) from exc
-        return lambda value: matches(pattern, _text(value))
+
+        def test(value: Any) -> bool:
+            found = _text(value)
+            return found is not None and matches(pattern, found)
+
+        return test
 
 
 def _check_path(name: str, at: str) -> None:
@@ -207,10 +212,10 @@ def _number(value: Any) -> float | None:
     return None if math.isnan(number) else number
 
 
-def _text(value: Any) -> str:
-    """Return a value as metadata would have it."""
+def _text(value: Any) -> str | None:
+    """Return a value as metadata would have it, None for a list or an object: it is no text, not even an empty one."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return value
-    return str(value) if isinstance(value, int | float) else ""
+    return str(value) if isinstance(value, int | float) else None
