@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import secrets
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from promptside.store.runs import RunRecord, RunStore
 from tests.engines import REGION, Engine
+from tests.function_modules import import_function
 from tests.queues import Queue
 from tests.stored import Stored
 from tests.upstream import Upstream
 
-APP = Path(__file__).parent.parent / "functions" / "events" / "app.py"
 WELCOME = '[{"role":"user","content":"Welcome {{name}}"}]'
 
 
@@ -106,16 +103,7 @@ class EventStack:
         with pytest.MonkeyPatch.context() as patch:
             for variable, value in self.environment.items():
                 patch.setenv(variable, value)
-            name = f"events_function_{uuid.uuid4().hex}"
-            spec = importlib.util.spec_from_file_location(name, APP)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            try:
-                spec.loader.exec_module(module)
-            finally:
-                del sys.modules[name]
+            module = import_function("events")
 
         def invoke(event: Any, context: Context | None = None) -> Any:
             return module.handler(event, context or Context())

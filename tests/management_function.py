@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
-import sys
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import pytest
 
 from tests.engines import REGION, Engine
-
-APP = Path(__file__).parent.parent / "functions" / "prompts" / "app.py"
+from tests.function_modules import import_function
 
 
 @dataclass
@@ -79,16 +74,7 @@ def management_function(
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in variables.items():
             patch.setenv(variable, value)
-        name = f"management_function_{uuid.uuid4().hex}"
-        spec = importlib.util.spec_from_file_location(name, APP)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        finally:
-            del sys.modules[name]
+        module = import_function("prompts")
     created = module.handler({"promptside": "create-api-key", "name": "tests"}, None)
     yield ManagementFunction(module.handler, table, created["key"], variables)
 

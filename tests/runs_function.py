@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +13,8 @@ import pytest
 from promptside.store.keys import ApiKeyStore
 from promptside.store.runs import RunStore
 from tests.engines import REGION, Engine
+from tests.function_modules import import_function
 
-APP = Path(__file__).parent.parent / "functions" / "runs" / "app.py"
 KEY = "ps-key-that-may-do-everything"
 
 
@@ -57,14 +54,5 @@ def runs_function(engine: Engine, *, environment: Mapping[str, str] | None = Non
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in variables.items():
             patch.setenv(variable, value)
-        name = f"runs_function_{uuid.uuid4().hex}"
-        spec = importlib.util.spec_from_file_location(name, APP)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        finally:
-            del sys.modules[name]
+        module = import_function("runs")
         yield RunsFunction(module.handler, engine, variables)

@@ -1,11 +1,9 @@
 """API keys and IAM callers over the whole path: what management decides counts for the very next run."""
 
 import copy
-import importlib.util
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from local.functions import LocalContext
 from promptside.store.reader import DynamoPromptReader
 from tests.engines import Engine
+from tests.function_modules import import_function
 from tests.functions.test_completions import ANSWER
 from tests.management_function import http_api_event, management_function, rest_api_event
 from tests.upstream import Upstream, json_reply
@@ -124,16 +123,10 @@ def test_no_header_makes_an_iam_caller(engine: Engine) -> None:
 
 def imported(name: str, environment: dict[str, str]) -> Any:
     """Import a function that runs prompts with the environment of a stack."""
-    path = Path(__file__).parents[2] / "functions" / name / "app.py"
-    spec = importlib.util.spec_from_file_location(f"{name}_{environment['PROMPTSIDE_TABLE'].replace('-', '_')}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in environment.items():
             patch.setenv(variable, value)
-        spec.loader.exec_module(module)
-    return module
+        return import_function(name)
 
 
 def statuses(stack: WholeStack, engine: Engine, wanted: str) -> list[int]:

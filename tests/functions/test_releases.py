@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,10 +16,9 @@ from promptside.errors import InvalidRequest, ProviderError
 from promptside.management.labels import create_label
 from promptside.management.prompts import create_prompt, publish_prompt, update_prompt
 from tests.engines import REGION, Engine
+from tests.function_modules import import_function
 from tests.infra.stack import ROOT, TemplateLoader
 from tests.upstream import Reply, Request, Upstream
-
-APP = ROOT / "functions" / "releases" / "app.py"
 
 
 @dataclass
@@ -82,12 +79,7 @@ def loaded(engine: Engine, patch: pytest.MonkeyPatch, **environment: str) -> Mod
     }
     for name, value in variables.items():
         patch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location(f"releases_{uuid.uuid4().hex}", Path(APP))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_function("releases")
 
 
 @pytest.fixture

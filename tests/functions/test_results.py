@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +13,9 @@ from promptside.store.keys import ApiKeyStore
 from tests.engines import Engine
 from tests.event_runs import ANSWER
 from tests.events_function import Context, EventStack
+from tests.function_modules import import_function
 from tests.management_function import http_api_event
 from tests.results import KEY, SECRET, assert_valid, signatures
-from tests.runs_function import APP
 from tests.upstream import Reply, Upstream, json_reply
 
 API_KEY = "ps-key-of-the-results"
@@ -62,12 +61,7 @@ def read(stack: EventStack, path: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     )
     for variable, value in stack.environment.items():
         monkeypatch.setenv(variable, value)
-    spec = importlib.util.spec_from_file_location("runs_function_of_results", APP)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    result = module.handler(http_api_event("GET", path, None, {"x-portkey-api-key": API_KEY}), None)
+    result = import_function("runs").handler(http_api_event("GET", path, None, {"x-portkey-api-key": API_KEY}), None)
     assert result["statusCode"] == 200
     return json.loads(result["body"])
 
