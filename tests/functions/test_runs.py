@@ -118,6 +118,7 @@ def test_an_empty_list_has_no_ends(fresh: RunsFunction) -> None:
         ("/v1/runs?limit=0", (400, "invalid_request", "limit")),
         ("/v1/runs?limit=101", (400, "invalid_request", "limit")),
         ("/v1/runs?limit=ten", (400, "invalid_request", "limit")),
+        ("/v1/runs?limit=0000000019999", (400, "invalid_request", "limit")),
         ("/v1/elsewhere", (404, "route_not_found", None)),
         ("/v1/runs/a/b", (404, "route_not_found", None)),
         ("/", (404, "route_not_found", None)),

@@ -71,7 +71,7 @@ def read_limit(query: Mapping[str, str], *, default: int, most: int) -> int:
     text = query.get("limit", "")
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= most:
         raise InvalidRequest(f"'limit' must be a whole number from 1 to {most}", param="limit")
     return int(text)
 

@@ -118,7 +118,7 @@ def _flag(value: Any, name: str) -> bool:
 def _timeout(text: str | None) -> float | None:
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:10]) <= LONGEST_TIMEOUT_MS:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 0 < int(text) <= LONGEST_TIMEOUT_MS:
         raise InvalidRequest(
             f"x-portkey-request-timeout must be a whole number of milliseconds from 1 to {LONGEST_TIMEOUT_MS}",
             param="x-portkey-request-timeout",
