@@ -76,6 +76,8 @@ def _queues() -> dict[str, dict[str, str]]:
             **_redrive(ORDERED_DEAD_LETTERS),
             "FifoQueue": "true",
             "ContentBasedDeduplication": "true",
+            "DeduplicationScope": "messageGroup",
+            "FifoThroughputLimit": "perMessageGroupId",
         },
         INBOX: {"VisibilityTimeout": "60", **_redrive(DEAD_LETTERS)},
         RESULTS: {"VisibilityTimeout": "30", "MessageRetentionPeriod": "3600"},

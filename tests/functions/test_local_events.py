@@ -164,6 +164,14 @@ def test_an_ordered_message_is_run_as_well(stack: Stack) -> None:
     assert stack.result()["detail"]["response"]["choices"][0]["message"]["content"] == "Hello to: Greet ordered"
 
 
+def test_groups_of_ordered_messages_number_them_for_themselves(stack: Stack) -> None:
+    for group in ("ada", "bob"):
+        stack.send(ask(group), ORDERED_RUNS, MessageGroupId=group, MessageDeduplicationId="step-1")
+
+    said = {stack.result()["detail"]["response"]["choices"][0]["message"]["content"] for _ in range(2)}
+    assert said == {"Hello to: Greet ada", "Hello to: Greet bob"}
+
+
 def test_an_event_on_the_bus_is_a_request(stack: Stack) -> None:
     entry = {"EventBusName": BUS, "Source": "shop", "DetailType": "Prompt Run Requested"}
     stack.client("events").put_events(Entries=[{**entry, "Detail": json.dumps(ask("eve", correlation_id="e-1"))}])
