@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from promptside.api.http import HttpResponse
+from promptside.errors import StoreUnavailable
 from promptside.schema.prompt import VirtualKey
 from tests.functions.test_completions import ANSWER, STREAM
 from tests.product import Product, events_of, json_of, prompt, whole
@@ -273,6 +274,26 @@ def test_a_target_without_credentials_is_an_error_that_gives_its_path() -> None:
         assert refused(response) == (500, "provider_credentials_missing", "virtual_key")
         assert json_of(response)["message"].startswith("config.targets[0]: No credentials for groq")
         assert second.requests == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_target_whose_secret_cannot_be_read_just_now_lets_the_next_one_answer(stream: bool) -> None:
+    class Throttled:
+        def find(self, name: str, *, refresh: bool = False) -> None:
+            raise StoreUnavailable("SSM is busy")
+
+        def path(self, name: str) -> str:
+            return f"/p/{name}"
+
+    with Upstream(answers(stream)) as second:
+        over = product(secrets=Throttled())
+
+        alone = run(over, {"targets": [{"provider": "groq"}]}, {"stream": stream})
+        response = run(over, fallback({"provider": "groq"}, target(second)), {"stream": stream})
+
+        assert seen(alone) == (503, "config.targets[0]", "0")
+        assert seen(response) == (200, "config.targets[1]", "0")
+        assert text_of(response, stream).startswith("Hello")
 
 
 @pytest.mark.parametrize(
