@@ -105,6 +105,10 @@ def test_a_semantic_cache_says_who_gives_vectors_and_how_similar_questions_must_
     assert parse_config(plain).cache == CacheSettings("semantic", None, None, 0.95, Embedding("gemini"))
 
 
+def test_a_cache_may_be_its_mode_alone() -> None:
+    assert parse_config({"cache": "simple"}) == parse_config({"cache": {"mode": "simple"}})
+
+
 def test_the_longest_age_is_the_90_days_of_portkey() -> None:
     assert parse_config({"cache": {"mode": "simple", "max_age": 7_776_000}}).cache == CacheSettings("simple", 7_776_000)
 
@@ -156,6 +160,8 @@ def test_both_spellings_of_names_are_understood_and_nulls_are_nothing() -> None:
         ({"retry": {"attempts": True}}, "config.retry.attempts"),
         ({"retry": {"attempts": 1, "codes": [1]}}, "config.retry.codes"),
         ({"cache": {"mode": "fast"}}, "config.cache.mode"),
+        ({"cache": "fast"}, "config.cache.mode"),
+        ({"cache": True}, "config.cache"),
         ({"cache": {"mode": "simple", "max_age": 0}}, "config.cache.max_age"),
         ({"cache": {"mode": "simple", "max_age": 7_776_001}}, "config.cache.max_age"),
         ({"cache": {"mode": "semantic", "threshold": "high"}}, "config.cache.threshold"),

@@ -95,8 +95,12 @@ def parse_retry(value: Any, path: str) -> Retry:
 
 
 def parse_cache(value: Any, path: str) -> CacheSettings:
-    """Return `{"mode": "simple" | "semantic", "max_age"?: seconds, "namespace"?, "threshold"?, "embedding"?}`."""
-    given = snaked(value, path, frozenset({"mode", "max_age", "namespace", "threshold", "embedding"}))
+    """Return `{"mode": "simple" | "semantic", "max_age"?: seconds, "namespace"?, "threshold"?, "embedding"?}`.
+
+    The mode may also stand alone, as a text.
+    """
+    names = frozenset({"mode", "max_age", "namespace", "threshold", "embedding"})
+    given = snaked({"mode": value} if isinstance(value, str) else value, path, names)
     mode = given.get("mode")
     if mode not in ("simple", "semantic"):
         raise problem(f"{path}.mode", "must be simple or semantic")
