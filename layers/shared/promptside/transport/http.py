@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ssl
 import time
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from promptside.errors import ProviderUnusable
 from promptside.providers.base import ProviderRequest
 from promptside.transport.addresses import Resolver, resolve
-from promptside.transport.auth import Authorizer
 from promptside.transport.base import Limits, ProviderResponse
 from promptside.transport.client import HttpAnswer, HttpClient, HttpRequest
 from promptside.transport.stream import HttpStream
+
+if TYPE_CHECKING:
+    from promptside.transport.auth import Authorizer
 
 
 class HttpTransport:
@@ -29,7 +33,7 @@ class HttpTransport:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._client = HttpClient(allow_private_hosts=allow_private_hosts, resolver=resolver, ssl_context=ssl_context)
-        self._authorizer = authorizer or Authorizer(self._client)
+        self._given_authorizer = authorizer
 
     def send(self, request: ProviderRequest, limits: Limits, *, guarded: bool = False) -> ProviderResponse:
         """Send and read the whole answer; see `Transport`."""
@@ -48,6 +52,14 @@ class HttpTransport:
     def close(self) -> None:
         """Close idle connections."""
         self._client.close()
+
+    @cached_property
+    def _authorizer(self) -> Authorizer:
+        # Most providers take a key; cold starts do not wait for what the others are signed with. Two threads at the
+        # same moment may make two: then one token too many is fetched.
+        from promptside.transport.auth import Authorizer
+
+        return self._given_authorizer or Authorizer(self._client)
 
     def _open(self, request: ProviderRequest, limits: Limits, *, guarded: bool) -> HttpAnswer:
         headers = {name.lower(): value for name, value in request.headers.items()}
