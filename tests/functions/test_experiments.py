@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from promptside.events.summaries import ended_of
 from promptside.store.claims import ClaimStore
 from tests.engines import Engine
 from tests.event_runs import EventRuns
@@ -274,13 +275,8 @@ def test_an_event_driven_run_follows_the_experiment_by_the_metadata_of_its_order
     while len(runs.results.delivered) < len(users):
         queue.poll(runs.handler())
 
-    answered = {
-        outcome.order.metadata["user_id"]: (
-            outcome.headers["x-promptside-prompt-version"],
-            outcome.headers[LABEL],
-        )
-        for outcome in runs.results.delivered
-    }
+    told = [(outcome.order.metadata["user_id"], ended_of(outcome)) for outcome in runs.results.delivered]
+    answered = {user: (str(ended["version"]), ended["label"]) for user, ended in told}
     assert answered == {user: run(stack, slug, user) for user in users}
 
 

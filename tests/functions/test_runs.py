@@ -47,7 +47,8 @@ def test_a_run_is_read_through_every_front_door(function: RunsFunction, front_do
     run_id = f"run_{time.monotonic_ns()}"
     begun = {"prompt": "hi@3", "source": "sqs", "correlation_id": "c-1", "metadata": {"user": "7"}, "trace_id": run_id}
     ended = {
-        "version": 3, "provider": "openai", "model": "gpt-4o-mini", "usage": {"prompt_tokens": 3}, "cost_usd": 0.00021,
+        "version": 3, "label": "candidate", "provider": "openai", "model": "gpt-4o-mini",
+        "usage": {"prompt_tokens": 3}, "cost_usd": 0.00021,
         "started_at": 1_795_300_001, "completed_at": 1_795_300_003, "duration_ms": 2400,
     }  # fmt: skip
     now = time.time()

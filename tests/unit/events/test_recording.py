@@ -30,6 +30,7 @@ BEGUN: JsonObject = {
 }
 ENDED: JsonObject = {
     "version": 3,
+    "label": None,
     "provider": "openai",
     "model": "gpt-4o-mini",
     "usage": COMPLETION["usage"],

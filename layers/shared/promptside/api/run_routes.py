@@ -14,7 +14,9 @@ from promptside.store.runs import RunRecord, RunStore
 MOST_LISTED = 100
 _LISTED = 20
 _BEGUN = ("prompt", "source", "correlation_id", "metadata", "trace_id", "batch_id", "line", "custom_id", "results")
-_ENDED = ("version", "provider", "model", "usage", "cost_usd", "started_at", "completed_at", "duration_ms", "error")
+_ENDED = (
+    "version", "label", "provider", "model", "usage", "cost_usd", "started_at", "completed_at", "duration_ms", "error",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,14 +37,16 @@ def begun_of(order: Order) -> JsonObject:
 def ended_of(outcome: Outcome) -> JsonObject:
     """Return what a run has come to.
 
-    `{"version", "provider", "model", "usage", "cost_usd", "started_at", "completed_at", "duration_ms", "error"}`, times
-    in unix seconds. `error` has `type`, `code` and `status`; a message might quote the prompt.
+    `{"version", "label", "provider", "model", "usage", "cost_usd", "started_at", "completed_at", "duration_ms",
+    "error"}`, times in unix seconds. `label` is the one that an experiment has drawn. `error` has `type`, `code` and
+    `status`; a message might quote the prompt.
     """
     body, headers = outcome.body, outcome.headers
     version = headers.get("x-promptside-prompt-version", "")
     provider = headers.get("x-portkey-provider") or body.get("provider")
     return {
         "version": int(version) if version.isdigit() else None,
+        "label": headers.get("x-promptside-prompt-label"),
         "provider": provider,
         **(_consumed(provider, outcome) if outcome.succeeded else {"model": None, "usage": None, "cost_usd": None}),
         "started_at": int(outcome.started_at),

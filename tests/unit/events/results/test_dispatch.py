@@ -30,6 +30,7 @@ DOCUMENT: JsonObject = {
     "line": None,
     "custom_id": None,
     "version": 3,
+    "label": None,
     "provider": "openai",
     "model": "gpt-4o-mini",
     "usage": COMPLETION["usage"],
