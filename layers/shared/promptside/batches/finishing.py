@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from promptside.batches.base import BatchServices, index_key, part_key, parts_prefix, result_key
 from promptside.batches.chunks import Chunk, chunk_of, give_up_chunk
+from promptside.batches.objects import ObjectGone, ObjectRange, Objects
 from promptside.batches.parts import GIVEN_UP, JSON_LINES, parts_written
 from promptside.batches.result_files import keep_result_files
 from promptside.batches.summary import summary
@@ -19,7 +21,7 @@ from promptside.schema.batch import BatchRecord, ResultFile, Status, Tally
 COMPLETED = "Prompt Batch Completed"
 FAILED = "Prompt Batch Failed"
 _AHEAD = 4
-"""Parts that are read at the same time."""
+"""Parts of which the beginnings are read at the same time."""
 _RUNNING: frozenset[Status] = frozenset({"in_progress", "cancelling", "finalizing"})
 _OPEN: frozenset[Status] = _RUNNING | {"validating"}
 
@@ -99,10 +101,21 @@ def _file(services: BatchServices, record: BatchRecord, stems: dict[int, str], k
 
 
 def _contents(services: BatchServices, keys: list[str]) -> Iterator[bytes]:
+    begin = partial(_begun, services.objects)
     with ThreadPoolExecutor(_AHEAD) as pool:
         for start in range(0, len(keys), _AHEAD):
-            for content in pool.map(services.objects.get, keys[start : start + _AHEAD]):
-                yield content or b""
+            for first, others in pool.map(begin, keys[start : start + _AHEAD]):
+                yield first
+                yield from others
+
+
+def _begun(objects: Objects, key: str) -> tuple[bytes, Iterator[bytes]]:
+    """Return a part's first block, which most parts do not exceed, and the way to the others."""
+    blocks = objects.read(ObjectRange(objects.bucket, key))
+    try:
+        return next(blocks, b""), blocks
+    except ObjectGone:
+        return b"", iter(())
 
 
 def _announced(services: BatchServices, record: BatchRecord) -> JsonObject:
