@@ -20,7 +20,7 @@ from promptside.events.base import RunRecords
 from promptside.events.recording import StoredRunRecords
 from promptside.schema.batch import BatchRecord, InputFile
 from promptside.services import Services
-from promptside.store.claims import Claim, ClaimStore, Earlier, KeptAnswer, Phase
+from promptside.store.claims import ClaimStore
 from promptside.store.runs import RunStore
 from tests.engines import Engine
 from tests.event_runs import MemoryRecords, MemoryResults
@@ -76,7 +76,6 @@ class BatchRuns:
         self._stores_records = settings.pop("stores_records", False)
         self.table = settings.pop("run_table", None) or engine.new_table()
         self.bucket = settings.pop("bucket", None) or new_bucket(engine)
-        self._claims = settings.pop("claims", None)
         self._sleeping = threading.Lock()
         self._slept = 0.0
         self.product = Product(
@@ -90,7 +89,7 @@ class BatchRuns:
         self.services = self._services(self.product.services)
 
     def _services(self, services: Services) -> BatchServices:
-        claims = self._claims or ClaimStore(self.engine.new_client("dynamodb"), table=self.table, workspace="default")
+        claims = ClaimStore(self.engine.new_client("dynamodb"), table=self.table, workspace="default")
         runs = replace(
             services,
             claims=claims,
@@ -218,30 +217,3 @@ def request_line(custom_id: str, *, url: str = HI, **body: Any) -> JsonObject:
 def codes(errors: Iterable[Mapping[str, Any]]) -> list[tuple[int, str | None, str]]:
     """Return line, custom_id and code of each error."""
     return [(entry["line"], entry["custom_id"], entry["error"]["code"]) for entry in errors]
-
-
-class MemoryClaims(ClaimStore):
-    """Claims in memory, for batches so large that a test could not wait for a table."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[Claim, KeptAnswer | None]] = {}
-        self._lock = threading.Lock()
-
-    def take(self, claim: Claim, *, now: float, seconds: float) -> Earlier | None:
-        with self._lock:
-            held = self._kept.get(claim.name)
-            if held is None:
-                self._kept[claim.name] = (claim, None)
-                return None
-        phase: Phase = "running" if held[1] is None else "finished"
-        return Earlier(held[0], phase, int(now + seconds))
-
-    def finish(self, claim: Claim, answer: KeptAnswer, *, now: float, seconds: float) -> bool:
-        self._kept[claim.name] = (claim, answer)
-        return True
-
-    def release(self, claim: Claim) -> None:
-        del self._kept[claim.name]
-
-    def answer(self, earlier: Earlier) -> KeptAnswer | None:
-        return self._kept[earlier.claim.name][1]

@@ -3,8 +3,8 @@
     python -m tests.batch_worker '{"engine": "http://...", "upstream": "http://...", "bucket": ..., "table": ...,
                                    "step": "run-chunk", "batch_id": ..., "chunk": {...}}'
 
-The step "whole" is a whole batch, with every tenth chunk once more than it should come; with "claims_in_memory" it can
-be a large one. The process writes its highest resident size, in bytes.
+The step "whole" is a whole batch, with every tenth chunk once more than it should come. The process writes its highest
+resident size, in bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from promptside.log import set_level
-from tests.batch_runs import BatchRuns, MemoryClaims
+from tests.batch_runs import BatchRuns
 from tests.engines import Engine
 
 CHECKOUT = Path(__file__).parents[1]
@@ -53,10 +53,9 @@ def main(given: dict[str, Any]) -> None:
         places = {"bucket": given.pop("bucket"), "run_table": given.pop("table")}
         # One line after the other, so that it is known what has ended when the process is killed.
         whole = given["step"] == "whole"
-        claims = MemoryClaims() if given.pop("claims_in_memory", False) else None
-        threads = 10 if whole else 1
-        options = {"claims": claims, "event_concurrency": threads, "stores_records": not whole}
-        runs = BatchRuns(engine, given.pop("upstream"), **options, **places)
+        runs = BatchRuns(
+            engine, given.pop("upstream"), event_concurrency=10 if whole else 1, stores_records=not whole, **places
+        )
         if whole:
             run_whole(runs, given["batch_id"])
         else:
