@@ -24,7 +24,7 @@ from tests.batch_runs import BatchRuns, codes, request_line
 from tests.batch_worker import start_worker
 from tests.engines import Engine
 from tests.event_runs import ANSWER
-from tests.upstream import Fault, Reply, Request, Upstream, json_reply
+from tests.upstream import Fault, Reply, Request, Upstream, json_reply, raw_reply
 
 GOOD = json_reply(ANSWER)
 
@@ -41,7 +41,7 @@ def test_lines_that_a_killed_worker_had_finished_are_not_paid_again(engine: Engi
     batch = runs.submit([request_line(f"c{number}") for number in range(5)])
     runs.step("plan-batch", batch.batch_id)
     (chunk,) = runs.chunks(batch.batch_id)
-    upstream.default = lambda request: Reply(steps=[Fault.HANG]) if said(request) == "c2" else GOOD
+    upstream.default = lambda request: raw_reply(Fault.HANG) if said(request) == "c2" else GOOD
 
     worker = start_worker(runs, upstream.url, "run-chunk", batch.batch_id, chunk=chunk)
     upstream.wait_for_requests(3, 20.0)
@@ -65,7 +65,7 @@ def test_what_a_killed_worker_had_finished_is_not_cancelled(engine: Engine, upst
     batch = runs.submit([request_line(f"c{number}") for number in range(3)])
     runs.step("plan-batch", batch.batch_id)
     (chunk,) = runs.chunks(batch.batch_id)
-    upstream.default = lambda request: Reply(steps=[Fault.HANG]) if said(request) == "c1" else GOOD
+    upstream.default = lambda request: raw_reply(Fault.HANG) if said(request) == "c1" else GOOD
 
     worker = start_worker(runs, upstream.url, "run-chunk", batch.batch_id, chunk=chunk)
     upstream.wait_for_requests(2, 20.0)

@@ -17,24 +17,41 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from promptside.api.http import HttpResponse
+from promptside.routing.breakers import Breakers
 from promptside.store.answers import AnswerStore
+from promptside.store.breakers import BreakerStore
 from promptside.store.claims import ClaimStore
 from tests.engines import Engine
 from tests.functions.test_completions import chunk
 from tests.product import Product, events_of, json_of, whole
 from tests.upstream import Fault, Reply, Request, Upstream, json_reply, raw_reply, sse_reply
 
-CASES = 2_000
+CASES = 2_500
 THREADS = 8
 FAULTS = ("ok", "status-500", "status-429", "status-400", "reset", "garbage", "cut")
 WEIGHTS = (70, 8, 5, 4, 4, 4, 5)
-STATUS = {"status-500": 500, "status-429": 429, "status-400": 400, "reset": 502, "garbage": 502, "cut": 502}
+STATUS = {
+    "status-500": 500,
+    "status-429": 429,
+    "status-400": 400,
+    "reset": 502,
+    "garbage": 502,
+    "cut": 502,
+    "hang": 502,
+}
 RETRIED = frozenset({429, 500, 502})
+HEDGED_AFTER_MS = {True: 60, False: 60_000}
+"""How long the second target of a hedged run waits for a first one that hangs, and for one that does not."""
+OPENS_AT = 2
+"""Failures after which a guarded target is left out."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One run. `first` and `second` are what the two providers do, call by call; `retries` those of the first."""
+    """One run. `first` and `second` are what the two providers do, call by call; `retries` those of the first.
+
+    In the mode `hedged` the first may `hang`; in the mode `guarded` each does the same at every call.
+    """
 
     number: int
     stream: bool
@@ -46,7 +63,9 @@ class Case:
 
     @property
     def runs(self) -> int:
-        """How often it is run: a second time where that must not be paid for again."""
+        """How often it is run: a second time where that must not be paid for again, and until circuits are open."""
+        if self.mode == "guarded":
+            return 2 * OPENS_AT
         return 2 if self.once or self.mode == "cached" else 1
 
     @property
@@ -68,12 +87,14 @@ def cases() -> Iterator[Case]:
     dice = random.Random(20261123)
     for number in range(CASES):
         faults = [dice.choices(FAULTS, WEIGHTS)[0] for _ in range(4)]
-        mode = dice.choice(("plain", "single", "fallback", "cached"))
-        retries = 0 if mode in ("plain", "cached") else dice.randrange(3)
-        if mode == "cached":
-            # Both runs meet the same provider.
-            faults = [faults[0]] * 4
-        once = mode != "cached" and dice.random() < 0.2
+        mode = dice.choice(("plain", "single", "fallback", "cached", "hedged", "guarded"))
+        retries = dice.randrange(3) if mode in ("single", "fallback") else 0
+        if mode in ("cached", "guarded"):
+            # All runs meet the same provider.
+            faults[:3] = [faults[0]] * 3
+        if mode == "hedged" and dice.random() < 0.3:
+            faults[0], faults[3] = "hang", "ok"
+        once = mode not in ("cached", "guarded") and dice.random() < 0.2
         if once:
             # With a key, what the provider certainly did not do is run again by design: that is another test.
             faults = [fault if fault != "status-429" else "status-500" for fault in faults]
@@ -81,15 +102,33 @@ def cases() -> Iterator[Case]:
 
 
 def expected(case: Case) -> Expected:
-    """Return what must come of a case, by the rules of docs/routing.md and decisions 0013 and 0015."""
+    """Return what must come of a case, by the rules of docs/routing.md and decisions 0013, 0015 and 0016."""
+    if case.mode == "guarded":
+        return expected_behind_circuits(case)
     calls, result = first_target(case)
     second = 0
-    if result[0] == "error" and case.mode == "fallback":
+    if result[0] == "error" and case.mode in ("fallback", "hedged"):
         second, result = 1, one_call(case, case.second[0])
     if case.mode == "cached" and result[0] != "text":
         return Expected([result, result], (2 * calls, 0))
     again = ("error", 410) if case.once and result[0] == "cut" else result
     return Expected([result, again][: case.runs], (calls, second))
+
+
+def expected_behind_circuits(case: Case) -> Expected:
+    """Return the same for targets that are left out once they have failed too often, as long as one is left."""
+    faults, failures, calls = (case.first[0], case.second[0]), [0, 0], [0, 0]
+    answers: list[tuple[str, Any]] = []
+    for _ in range(case.runs):
+        closed = [target for target in (0, 1) if failures[target] < OPENS_AT]
+        for target in closed or (0, 1):
+            result = one_call(case, faults[target])
+            calls[target] += 1
+            failures[target] += result[0] == "cut" or (result[0] == "error" and result[1] >= 500)
+            if result[0] != "error":
+                break
+        answers.append(result)
+    return Expected(answers, (calls[0], calls[1]))
 
 
 def first_target(case: Case) -> tuple[int, tuple[str, Any]]:
@@ -105,7 +144,10 @@ def first_target(case: Case) -> tuple[int, tuple[str, Any]]:
 
 
 def one_call(case: Case, fault: str) -> tuple[str, Any]:
-    """Return what a single call gives: the text, an error's status, or a stream that was cut after some text."""
+    """Return what a single call gives: the text, an error's status, or a stream that was cut after some text.
+
+    One that hangs has failed for whoever waits for it no longer.
+    """
     if fault == "ok":
         return "text", case.text
     if fault == "cut" and case.stream:
@@ -139,6 +181,8 @@ class Provider:
         if fault == "reset" or (fault == "cut" and not stream):
             # A connection that ends without any byte may be one that was idle for too long: the client opens another.
             return raw_reply(b"HTTP/1.1 2", Fault.CUT)
+        if fault == "hang":
+            return raw_reply(Fault.HANG)
         if fault == "garbage":
             return Reply(200, {"content-type": "application/json"}, [b'{"choices": [{"mess'])
         if not stream:
@@ -197,6 +241,15 @@ class Soak:
         elif case.mode == "fallback":
             targets = [{**first, "retry": retry}, second]
             headers["x-portkey-config"] = json.dumps({"strategy": {"mode": "fallback"}, "targets": targets})
+        elif case.mode == "hedged":
+            hedge = {"after_ms": HEDGED_AFTER_MS[case.first[0] == "hang"]}
+            config = {"strategy": {"mode": "fallback"}, "hedge": hedge, "targets": [first, second]}
+            headers["x-portkey-config"] = json.dumps(config)
+        elif case.mode == "guarded":
+            # The text of a config is the name of its circuits: each case has its own.
+            config = {"strategy": {"mode": "fallback"}, "request_timeout": 60_000 + case.number}
+            guarded = {"cb_config": {"failure_threshold": OPENS_AT, "cooldown_interval": 600_000}}
+            headers["x-portkey-config"] = json.dumps({**config, **guarded, "targets": [first, second]})
         return headers
 
 
@@ -213,6 +266,7 @@ def test_every_one_of_some_thousand_mixed_runs_is_accounted_for(engine: Engine) 
             product.services,
             claims=ClaimStore(client, table=table, workspace="default"),
             answers=AnswerStore(client, table=table, workspace="default", new_id=product.services.new_id),
+            breakers=Breakers(BreakerStore(client, table=table, workspace="default")),
             clock=time.time,
             monotonic=time.monotonic,
             sleep=lambda _seconds: None,
