@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.engines import Engine
-from tests.functions.test_limits_fields import make, shown
+from tests.functions.limits.test_fields import make, shown
 from tests.management_function import ManagementFunction, management_function
 
-PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "limits.md").read_text()
 EXAMPLES = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)]
 
 

@@ -1,34 +1,13 @@
 """Rate limits over the whole path: stored by management, counted in real tables, and what the provider got to see."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from promptside.api.routes import invoke
-from tests.engines import Engine
-from tests.limited import FREE, NOON, REQUESTS, Limited, limit_headers, respond
+from tests.limited import FREE, NOON, REQUESTS, Limited, limit_headers
 from tests.product import whole
 from tests.upstream import Upstream
-from tests.whole_stack import WholeStack, whole_stack
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as made:
-        made.default = respond
-        yield made
-
-
-@pytest.fixture(scope="module")
-def stack(engine: Engine) -> Iterator[WholeStack]:
-    with whole_stack(engine, environment={"PROMPTSIDE_RUN_TABLE": engine.new_table()}) as running:
-        yield running
-
-
-@pytest.fixture
-def limited(stack: WholeStack, upstream: Upstream) -> Limited:
-    return Limited(stack, upstream)
 
 
 def test_no_more_of_a_thousand_calls_at_once_reach_the_provider_than_the_limit_allows(

@@ -1,34 +1,11 @@
 """Limits under configs: whose limit another target can do without, and what several calls hold."""
 
 import json
-from collections.abc import Iterator
 from threading import Event
 
-import pytest
-
-from tests.engines import Engine
 from tests.functions.test_completions import ANSWER
-from tests.limited import REQUESTS, Limited, respond
+from tests.limited import REQUESTS, Limited
 from tests.upstream import Reply, Request, Upstream
-from tests.whole_stack import WholeStack, whole_stack
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as made:
-        made.default = respond
-        yield made
-
-
-@pytest.fixture(scope="module")
-def stack(engine: Engine) -> Iterator[WholeStack]:
-    with whole_stack(engine, environment={"PROMPTSIDE_RUN_TABLE": engine.new_table()}) as running:
-        yield running
-
-
-@pytest.fixture
-def limited(stack: WholeStack, upstream: Upstream) -> Limited:
-    return Limited(stack, upstream)
 
 
 def test_a_virtual_keys_limit_lets_the_next_target_answer(limited: Limited, upstream: Upstream) -> None:

@@ -2,36 +2,15 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
 
-from tests.engines import Engine
 from tests.functions.test_completions import STREAM
-from tests.limited import BUDGET, FREE, NOON, REQUESTS, Limited, respond
+from tests.limited import BUDGET, FREE, NOON, REQUESTS, Limited
 from tests.product import events_of, whole
 from tests.upstream import Upstream, json_reply, sse_reply
-from tests.whole_stack import WholeStack, whole_stack
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as made:
-        made.default = respond
-        yield made
-
-
-@pytest.fixture(scope="module")
-def stack(engine: Engine) -> Iterator[WholeStack]:
-    with whole_stack(engine, environment={"PROMPTSIDE_RUN_TABLE": engine.new_table()}) as running:
-        yield running
-
-
-@pytest.fixture
-def limited(stack: WholeStack, upstream: Upstream) -> Limited:
-    return Limited(stack, upstream)
 
 
 def test_a_budget_answers_412_that_says_when_it_resets(limited: Limited, upstream: Upstream) -> None:

@@ -14,27 +14,14 @@ import pytest
 from promptside.store.reader import DynamoPromptReader
 from promptside.store.usage import UsageStore
 from tests.engines import Engine
-from tests.limited import FREE, REQUESTS, Limited, respond
+from tests.limited import FREE, REQUESTS, Limited
 from tests.store_proxy import Answer as Raw
 from tests.store_proxy import Forward, StoreProxy
 from tests.upstream import Upstream
 from tests.whole_stack import WholeStack, whole_stack
 
-ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[2] / "layers" / "shared")}
+ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[3] / "layers" / "shared")}
 NOT_COUNTED = "x-promptside-limits-not-counted"
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as made:
-        made.default = respond
-        yield made
-
-
-@pytest.fixture(scope="module")
-def stack(engine: Engine) -> Iterator[WholeStack]:
-    with whole_stack(engine, environment={"PROMPTSIDE_RUN_TABLE": engine.new_table()}) as running:
-        yield running
 
 
 @contextmanager
