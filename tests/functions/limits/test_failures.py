@@ -111,6 +111,29 @@ def test_rate_limits_are_not_worth_an_outage_and_the_answer_says_so(
     assert [(answer.status, answer.headers[NOT_COUNTED]) for answer in answers] == [(200, "requests")] * 3
 
 
+def test_a_table_that_does_not_answer_is_waited_for_once_not_for_each_limit(
+    stack: WholeStack, engine: Engine, upstream: Upstream
+) -> None:
+    seconds = [0.0]
+
+    def silent(request: bytes, forward: Forward) -> Raw | None:
+        if b"UpdateExpression" not in request:
+            return forward(request)
+        # Cutting the connection two seconds later, by the run's clock, is what a timeout looks like.
+        seconds[0] += 2
+        return None
+
+    services = replace(stack.services, monotonic=lambda: seconds[0])
+    with proxied(replace(stack, services=services), engine, upstream) as (limited, proxy):
+        _, key = limited.key(rate_limits=[{**REQUESTS, "unit": unit} for unit in ("rpm", "rph", "rpd")])
+        slug = limited.prompt(rate_limits=[REQUESTS])
+        proxy.always = silent
+        answer = limited.run(slug, key)
+
+        assert (answer.status, answer.headers["x-promptside-limits-not-counted"]) == (200, "requests")
+        assert proxy.operations.count("UpdateItem") == 1
+
+
 def test_budgets_are_kept_even_if_that_stops_calls(stack: WholeStack, engine: Engine, upstream: Upstream) -> None:
     with proxied(stack, engine, upstream) as (limited, proxy):
         slug = limited.prompt(usage_limits={"type": "tokens", "credit_limit": 100})

@@ -21,6 +21,8 @@ from promptside.schema.limits import Subject
 from promptside.services import Services
 from promptside.store.usage import Counter, UsageStore, Use
 
+_PATIENCE_SECONDS = 1.0
+"""Waited in vain for one counter, a run waits for no other: a table that hangs must not cost a timeout per limit."""
 _ONE_REQUEST = Need(tokens=0, cost=0, bounded=True)
 
 
@@ -48,6 +50,7 @@ class Charge:
     trace_id: str = ""
     places: list[_Place] = field(default_factory=list)
     not_counted: set[str] = field(default_factory=set)
+    waited_in_vain: float = 0.0
 
     def take(self, subject: Subject, limit: Limit, need: Need) -> None:
         """Hold what a call needs under a limit. Raises RateLimited, BudgetExceeded, StoreUnavailable."""
@@ -63,17 +66,28 @@ class Charge:
         counter = limit.counter(subject, window)
         if amount > limit.most:
             raise refusal(Standing(subject, limit, window, 0), amount, now=now)
-        try:
-            use = self.store.take(counter, amount, most=limit.most)
-        except StoreUnavailable as error:
-            if limit.budget:
-                raise
-            log_event("limit_not_counted", trace_id=self.trace_id, type=limit.type, unit=limit.unit, code=error.code)
+        use = self._take(limit, counter, amount)
+        if use is None:
             self.not_counted.add(limit.type)
             return
         if not use.taken:
             raise refusal(Standing(subject, limit, window, use.used), amount, now=now)
         self.places.append(_Place(subject, limit, window, counter, amount, use))
+
+    def _take(self, limit: Limit, counter: Counter, amount: int) -> Use | None:
+        """Take from a counter; None when it cannot be reached and the run goes on without. Raises StoreUnavailable."""
+        code: str | None = "not_asked"
+        if limit.budget or self.waited_in_vain < _PATIENCE_SECONDS:
+            started = self.services.monotonic()
+            try:
+                return self.store.take(counter, amount, most=limit.most)
+            except StoreUnavailable as error:
+                self.waited_in_vain += self.services.monotonic() - started
+                if limit.budget:
+                    raise
+                code = error.code
+        log_event("limit_not_counted", trace_id=self.trace_id, type=limit.type, unit=limit.unit, code=code)
+        return None
 
     def headers(self) -> dict[str, str]:
         """Return what the answer says about the limits."""
@@ -100,10 +114,16 @@ class Charge:
 
     def _change(self, place: _Place, amount: int) -> None:
         """Correct a count. The caller has an answer whatever the table says; then the reservation stays."""
-        try:
-            place.use = self.store.add(place.counter, amount)
-        except PromptsideError as error:
-            log_event("limit_not_settled", trace_id=self.trace_id, type=place.limit.type, code=error.code)
+        code: str | None = "not_asked"
+        if self.waited_in_vain < _PATIENCE_SECONDS:
+            started = self.services.monotonic()
+            try:
+                place.use = self.store.add(place.counter, amount)
+                return
+            except PromptsideError as error:
+                self.waited_in_vain += self.services.monotonic() - started
+                code = error.code
+        log_event("limit_not_settled", trace_id=self.trace_id, type=place.limit.type, code=code)
 
     def _alert(self, place: _Place) -> None:
         alert_at = place.limit.alert_at
