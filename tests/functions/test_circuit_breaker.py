@@ -13,7 +13,7 @@ from promptside.routing.breakers import Breakers
 from promptside.store.answers import AnswerStore
 from promptside.store.breakers import BreakerStore
 from tests.engines import Engine
-from tests.functions.test_completions import ANSWER, STREAM
+from tests.functions.test_completions import ANSWER, STREAM, chunk
 from tests.product import Product, json_of, whole
 from tests.store_proxy import StoreProxy, broken
 from tests.upstream import Fault, Reply, Upstream, json_reply, raw_reply, sse_reply
@@ -328,6 +328,21 @@ def test_a_group_that_is_open_in_part_is_still_used(stack: Stack) -> None:
         (200, "config.targets[0].targets[1]", None),
         (200, "config.targets[0].targets[1]", "config.targets[0].targets[0]"),
     ]
+
+
+def test_a_caller_who_leaves_a_stream_leaves_the_trial_to_the_next_run(stack: Stack) -> None:
+    for _ in range(2):
+        stack.post()
+    stack.first.default = sse_reply([chunk({"content": "Hel"}), Fault.HANG])
+    stack.now += 60
+
+    left = stack.post(stream=True)
+    assert not isinstance(left.body, bytes)
+    next(iter(left.body))
+    left.body.close()
+    stack.first.default = OK
+
+    assert used(left) == used(stack.post(process=1)) == (200, "config.targets[0]", None)
 
 
 def test_an_answer_from_the_cache_leaves_the_trial_to_the_next_run(stack: Stack, engine: Engine) -> None:

@@ -24,6 +24,10 @@ Report = Callable[[PromptsideError | None], None]
 """Is told how an answer ended: None, or the error that ended it."""
 
 
+class CallerLeft(PromptsideError):
+    """Nobody has read the answer to its end, so nobody knows what the provider would have made of it."""
+
+
 class Answering(Protocol[_T]):
     """How one run is answered."""
 
@@ -36,7 +40,7 @@ class Answering(Protocol[_T]):
         ...
 
     def settle(self, answer: _T, report: Report) -> None:
-        """Have it reported how the answer ended, if that says anything about the provider."""
+        """Have it reported how the answer ended."""
         ...
 
     def recall(self, kept: Completion, request: RunRequest, prepared: Prepared) -> _T:
@@ -106,8 +110,10 @@ class Streamed:
         answer.chunks.close()
 
     def settle(self, answer: Started, report: Report) -> None:
-        """Report when the stream has ended, unless it was the client who left."""
-        answer.chunks.when_ended(lambda ended: report(ended.error) if ended.outcome != "client_left" else None)
+        """Report when the stream has ended."""
+        answer.chunks.when_ended(
+            lambda ended: report(CallerLeft("The caller has left") if ended.outcome == "client_left" else ended.error)
+        )
 
     def recall(self, kept: Completion, request: RunRequest, prepared: Prepared) -> Started:
         """Answer with the chunks that the completion would have had."""
